@@ -1,0 +1,118 @@
+"""What we ask of the outside world. Providers implement these; they never see a transaction or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from merx.kernel.ids import OrderId, PaymentId, RefundId, TenantId
+from merx.kernel.money import Money
+
+
+class Outcome(StrEnum):
+    """Where a payment stands at its provider."""
+
+    PENDING = "pending"  # waits for the shopper (a payment page) or for money on delivery
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    DECLINED = "declined"  # this attempt is over; nothing was taken
+    EXPIRED = "expired"  # the payment page was abandoned or ran out; nothing was taken
+    UNKNOWN = "unknown"  # the provider has never heard of this payment: nothing was started
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A tenant's account at one provider. In test mode without credentials, `credentials` are the simulator's own and
+    `endpoint` is the simulator's address; the provider's code is the same."""
+
+    tenant: TenantId
+    credentials: Mapping[str, str]  # stripe: secret_key, webhook_secret
+    test_mode: bool = True
+    endpoint: str | None = None  # overrides the provider's API address
+
+
+class PaymentLine(msgspec.Struct, frozen=True):
+    name: str
+    quantity: int
+    total: Money  # of the whole line, after discount
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """Everything a provider needs to take one payment. `payment_id` doubles as the idempotency key, so the same charge
+    may be sent again at any time and is taken once."""
+
+    payment_id: PaymentId
+    order_id: OrderId
+    order_number: str
+    amount: Money
+    method: str  # the payment's way: 'card', 'cod', 'bank_transfer', …
+    lines: tuple[PaymentLine, ...] = ()
+    token: str | None = None  # a payment-method id (pm_…): charge it now instead of opening a page
+    email: str | None = None
+    success_url: str = ""
+    cancel_url: str = ""
+    expires_at: datetime | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What a provider answers. `reference` finds the payment again; `url` is the page to send the shopper to; `client`
+    is what a browser needs (for Razorpay: token, order id, amount, currency)."""
+
+    outcome: Outcome
+    reference: str | None = None
+    url: str | None = None
+    captured: Money | None = None  # what was really taken, to compare with what was asked
+    reason: str | None = None  # a decline's code: 'card_declined', 'insufficient_funds', 'authentication_required'
+    client: dict[str, Any] = {}
+
+
+class RefundRequest(msgspec.Struct, frozen=True):
+    refund_id: RefundId  # the idempotency key
+    payment_id: PaymentId
+    reference: str  # the payment's, as the provider knows it
+    amount: Money
+    reason: str = ""
+
+
+class RefundReceipt(msgspec.Struct, frozen=True):
+    succeeded: bool
+    pending: bool = False
+    reference: str | None = None
+    reason: str | None = None
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """One verified callback. `receipt` says where the payment stands according to this event; the payment is found by
+    `payment_id` (our own id, carried in the provider's metadata) or else by `reference`."""
+
+    event_id: str
+    kind: str
+    payment_id: PaymentId | None
+    reference: str | None
+    receipt: Receipt | None  # None: an event that is none of our business
+    refunded: Money | None = None  # the total refunded so far, when the event is about a refund
+
+
+class PaymentProvider(Protocol):
+    """Raises `Upstream` where the outcome is unknown (timeouts, 5xx): the caller asks again later with the same ids."""
+
+    name: str
+
+    async def charge(self, account: Account, charge: Charge) -> Receipt: ...
+
+    async def find(self, account: Account, payment_id: PaymentId, reference: str | None) -> Receipt:
+        """Where this payment stands, asked of the provider itself; heals a crash between PREPARE and SETTLE."""
+        ...
+
+    async def cancel(self, account: Account, payment_id: PaymentId, reference: str | None) -> Receipt:
+        """Close an open payment so that it can no longer be paid; answers where it stands afterwards."""
+        ...
+
+    async def refund(self, account: Account, request: RefundRequest) -> RefundReceipt: ...
+
+    def verify(self, account: Account, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
+        """A callback's raw body and lower-cased headers; raises Invalid where the signature is wrong or too old."""
+        ...

@@ -1,0 +1,159 @@
+"""Every environment variable, typed, in one place. A wrong one is one clear sentence, never a traceback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+Network = IPv4Network | IPv6Network
+T = TypeVar("T")
+
+
+class WrongSetting(Exception):
+    """Names the variable, what is wrong with it and what would be right."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    data_dir: Path = Path(".merx")
+    database_url: str | None = None  # None: our own embedded PostgreSQL in data_dir
+    secret_key: bytes | None = None  # None: one is made and kept in data_dir
+    base_domain: str = "localhost:8000"  # shops answer at <slug>.<base_domain>
+    public_url: str = "http://localhost:8000"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    pool_size: int = 8
+    redis_url: str | None = None  # rate limits shared between several machines
+    trusted_proxies: tuple[Network, ...] = ()
+    require_https: bool = False
+    admin_email: str | None = None
+    admin_password: str | None = None
+    webhooks_allow_private: bool = False
+    log_level: str = "info"
+    cache_bytes: int = 16 << 20  # the bound of each process's catalogue cache
+
+    def with_port(self, host: str, port: int) -> Settings:
+        """The same, listening elsewhere; addresses that were left to their defaults follow the port."""
+        changes: dict[str, object] = {"host": host, "port": port}
+        if self.base_domain == Settings().base_domain:
+            changes["base_domain"] = f"localhost:{port}"
+        if self.public_url == Settings().public_url:
+            changes["public_url"] = f"http://localhost:{port}"
+        return msgspec.structs.replace(self, **changes)
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `MERX_*` variables; raises WrongSetting. Empty values count as unset."""
+    given = {k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith("MERX_") and v}
+    read = _Reader(given)
+    settings = Settings(
+        data_dir=Path(read.value("DATA_DIR", str, "a folder", ".merx")).absolute(),
+        database_url=read.value("DATABASE_URL", _postgres_url, "a postgresql:// address", None),
+        secret_key=read.value("SECRET_KEY", _secret, "at least 32 characters", None),
+        base_domain=read.value("BASE_DOMAIN", _domain, "a domain like shops.example.com", "localhost:8000"),
+        public_url=read.value("PUBLIC_URL", _web_url, "an http:// or https:// address", "http://localhost:8000"),
+        host=read.value("HOST", str, "an address to listen on", "127.0.0.1"),
+        port=read.value("PORT", _between(1, 65535), "a port between 1 and 65535", 8000),
+        workers=read.value("WORKERS", _between(1, 64), "a number between 1 and 64", 1),
+        pool_size=read.value("POOL_SIZE", _between(2, 64), "a number between 2 and 64", 8),
+        redis_url=read.value("REDIS_URL", _redis_url, "a redis:// or rediss:// address", None),
+        trusted_proxies=read.value("TRUSTED_PROXIES", _networks, "addresses or networks, separated by commas", ()),
+        require_https=read.value("REQUIRE_HTTPS", _flag, "0 or 1", False),
+        admin_email=read.value("ADMIN_EMAIL", _email, "an e-mail address", None),
+        admin_password=read.value("ADMIN_PASSWORD", _password, "8 to 128 characters", None),
+        webhooks_allow_private=read.value("WEBHOOKS_ALLOW_PRIVATE", _flag, "0 or 1", False),
+        log_level=read.value("LOG_LEVEL", _level, "debug, info, warning or error", "info"),
+        cache_bytes=read.value("CACHE_MB", _between(1, 4096), "megabytes between 1 and 4096", 16) << 20,
+    )
+    if (settings.admin_email is None) != (settings.admin_password is None):
+        raise WrongSetting("MERX_ADMIN_EMAIL and MERX_ADMIN_PASSWORD go together: set both or neither.")
+    if settings.database_url and not settings.secret_key:
+        raise WrongSetting(
+            "MERX_DATABASE_URL needs MERX_SECRET_KEY beside it (32 characters or more, the same for every process): "
+            "it seals credentials and signs tokens."
+        )
+    return settings
+
+
+class _Reader:
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self.given = given
+
+    def value(self, name: str, parse: Callable[[str], T], wanted: str, default: T) -> T:
+        raw = self.given.get(f"MERX_{name}")
+        if raw is None:
+            return default
+        try:
+            return parse(raw)
+        except ValueError:
+            shown = "" if name in ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "REDIS_URL") else f" (it is {raw!r})"
+            raise WrongSetting(f"MERX_{name} must be {wanted}{shown}.") from None
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        number = int(raw)
+        if not low <= number <= high:
+            raise ValueError(raw)
+        return number
+
+    return parse
+
+
+def _flag(raw: str) -> bool:
+    if raw.lower() not in ("0", "1", "true", "false"):
+        raise ValueError(raw)
+    return raw.lower() in ("1", "true")
+
+
+def _starting(*prefixes: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if not raw.startswith(prefixes):
+            raise ValueError(raw)
+        return raw.rstrip("/")
+
+    return parse
+
+
+_postgres_url = _starting("postgresql://", "postgres://")
+_redis_url = _starting("redis://", "rediss://")
+_web_url = _starting("http://", "https://")
+
+
+def _domain(raw: str) -> str:
+    if "/" in raw or " " in raw:
+        raise ValueError(raw)
+    return raw.lower().strip(".")
+
+
+def _secret(raw: str) -> bytes:
+    if len(raw) < 32:
+        raise ValueError(raw)
+    return raw.encode()
+
+
+def _networks(raw: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part.strip(), strict=False) for part in raw.split(","))
+
+
+def _email(raw: str) -> str:
+    if raw.count("@") != 1 or len(raw) > 254:
+        raise ValueError(raw)
+    return raw.strip().lower()
+
+
+def _password(raw: str) -> str:
+    if not 8 <= len(raw) <= 128:
+        raise ValueError(raw)
+    return raw
+
+
+def _level(raw: str) -> str:
+    if raw.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError(raw)
+    return raw.lower()
