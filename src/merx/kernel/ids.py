@@ -39,9 +39,7 @@ _VALUE = {character: index for index, character in enumerate(_ALPHABET)}
 def new() -> UUID:
     """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then 74 random bits."""
     milliseconds, noise = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
-    return UUID(
-        int=milliseconds << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
-    )
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1)
 
 
 def encode(prefix: str, ident: UUID) -> str:

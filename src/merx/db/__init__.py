@@ -1,0 +1,1 @@
+"""The one door to PostgreSQL: pool, transactions sealed to a tenant, outbox, embedded server, migrations."""

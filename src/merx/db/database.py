@@ -1,0 +1,237 @@
+"""Database and Tx. `Tx` is one open transaction of one tenant; `$1` of its statements is always that tenant.
+
+BEGIN and `SET LOCAL app.tenant` travel in one message that holds nothing else. The setting ends with the transaction,
+row-level security reads it, and a statement that forgets the tenant finds nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from merx.db.pool import Pool
+from merx.kernel import ids
+from merx.kernel.context import Ctx
+from merx.kernel.errors import Busy, Conflict, Invalid, MerxError
+from merx.kernel.events import Event
+from merx.kernel.ids import TenantId
+
+TABLES = ("outbox", "catalog_versions")
+INSERT_EVENTS = """
+insert into outbox (tenant_id, id, kind, subject, facts, created_at)
+select $1, e.id, e.kind, e.subject, e.facts::jsonb, $6
+from unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[]) as e (id, kind, subject, facts)
+returning 1
+"""
+RAISE_VERSION = (
+    "update catalog_versions set version = version + 1, products = products + $3 where tenant_id = $1 and shard = $2"
+)
+INSERT_EVENTS_AND_RAISE = f"""
+with raised as (
+  update catalog_versions set version = version + 1, products = products + $8 where tenant_id = $1 and shard = $7
+){INSERT_EVENTS}"""
+VERSIONS = "select tenant_id, version from catalog_versions_of($1)"
+
+_DEAD = ("25006", "08", "57P")
+_AGAIN = ("40001", "40P01", "55P03", "57014", "53")
+
+
+class Statements:
+    """Statements on one connection, with nothing put before their arguments: for tables without a tenant."""
+
+    __slots__ = ("_conn", "round_trips")
+
+    def __init__(self, conn: Any) -> None:
+        self._conn = conn
+        self.round_trips = 0
+
+    async def row(self, sql: str, *args: Any) -> Any | None:
+        self.round_trips += 1
+        return await self._conn.fetchrow(sql, *args)
+
+    async def rows(self, sql: str, *args: Any) -> list[Any]:
+        self.round_trips += 1
+        found: list[Any] = await self._conn.fetch(sql, *args)
+        return found
+
+    async def run(self, sql: str, *args: Any) -> int:
+        """How many rows the statement touched."""
+        self.round_trips += 1
+        status: str = await self._conn.execute(sql, *args)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+
+class Tx(Statements):
+    """One open transaction of one tenant. Nobody but `Database.begin` commits it."""
+
+    __slots__ = ("_emitted", "_events", "_products", "_raised", "_touched", "ctx", "platform")
+
+    def __init__(self, conn: Any, ctx: Ctx) -> None:
+        super().__init__(conn)
+        self.ctx = ctx
+        self.platform = Statements(conn)  # for the reference tables, inside this same transaction
+        self._events: list[Event] = []
+        self._touched = self._raised = self._emitted = False
+        self._products = 0
+
+    async def row(self, sql: str, *args: Any) -> Any | None:
+        self.round_trips += 1
+        return await self._conn.fetchrow(sql, self.ctx.tenant, *args)
+
+    async def rows(self, sql: str, *args: Any) -> list[Any]:
+        self.round_trips += 1
+        found: list[Any] = await self._conn.fetch(sql, self.ctx.tenant, *args)
+        return found
+
+    async def run(self, sql: str, *args: Any) -> int:
+        return await super().run(sql, self.ctx.tenant, *args)
+
+    def emit(self, event: Event) -> None:
+        """Becomes an outbox row of this very transaction."""
+        self._events.append(event)
+
+    def touch_catalog(self, products: int = 0) -> None:
+        """Something that a catalogue answer shows changes here; `products` more (or fewer) of them are shown."""
+        self._touched = True
+        self._products += products
+
+    async def flush(self) -> None:
+        """Writes what was emitted and touched. Called before stock rows are locked, which are always locked last: the
+        version's row must never be waited for while holding stock. `begin` flushes what came after."""
+        events, self._events = self._events, []
+        bump = self._touched and (not self._raised or self._products != 0)
+        products, self._products = self._products, 0
+        self._raised = self._raised or bump
+        if events:
+            self._emitted = True
+            args: list[Any] = [
+                [ids.new() for _ in events],
+                [event.kind for event in events],
+                [event.subject for event in events],
+                [msgspec.json.encode(event.facts).decode() for event in events],
+                self.ctx.now,
+            ]
+            if bump:
+                await self.rows(INSERT_EVENTS_AND_RAISE, *args, self._conn.shard, products)
+            else:
+                await self.rows(INSERT_EVENTS, *args)
+        elif bump:
+            await self.rows(RAISE_VERSION, self._conn.shard, products)
+
+
+class Database:
+    """The serving role's connections. `catalog_listeners` hear of each committed catalogue change of this process,
+    `wake` is set whenever this process has committed an event."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.catalog_listeners: list[Callable[[TenantId], None]] = []
+        self.wake = asyncio.Event()
+        self.last_round_trips = 0  # of the transaction that ended last: what the budget tests read
+
+    @classmethod
+    async def open(cls, connect: dict[str, Any], pool_size: int = 8) -> Database:
+        """`connect`: arguments of asyncpg.connect. Makes one connection, so that a wrong address shows at once."""
+        database = cls(Pool(connect, pool_size))
+        database._pool.release(await database._pool.acquire())
+        return database
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @contextlib.asynccontextmanager
+    async def begin(self, ctx: Ctx) -> AsyncIterator[Tx]:
+        """A transaction of `ctx.tenant`. Commits at the end of the block, rolls back on any exception."""
+        tenant = ctx.tenant
+        if type(tenant) is not UUID:
+            raise TypeError("the tenant of a transaction is a UUID")
+        conn = await self._pool.acquire()
+        tx = Tx(conn, ctx)
+        try:
+            await conn.execute(f"begin; set local app.tenant = '{tenant}'")
+            yield tx
+            if tx._events or tx._touched:
+                await tx.flush()
+            await conn.execute("commit")
+        except BaseException as wrong:
+            await self._end(conn, wrong)
+            raise
+        self.last_round_trips = tx.round_trips + tx.platform.round_trips + 2  # and what began and ended it
+        self._pool.release(conn)
+        if tx._raised:
+            for heard in self.catalog_listeners:
+                heard(tenant)
+        if tx._emitted:
+            self.wake.set()
+
+    @contextlib.asynccontextmanager
+    async def platform(self) -> AsyncIterator[Statements]:
+        """A transaction without a tenant: it sees the reference tables, and nothing of any tenant."""
+        conn = await self._pool.acquire()
+        try:
+            await conn.execute("begin")
+            yield Statements(conn)
+            await conn.execute("commit")
+        except BaseException as wrong:
+            await self._end(conn, wrong)
+            raise
+        self._pool.release(conn)
+
+    async def lookup(self, sql: str, *args: Any) -> Any | None:
+        """One statement without a tenant, in its own transaction: the credential look-up, the worker's questions."""
+        found = await self.lookups(sql, *args)
+        return found[0] if found else None
+
+    async def lookups(self, sql: str, *args: Any) -> list[Any]:
+        conn = await self._pool.acquire()
+        try:
+            found: list[Any] = await conn.fetch(sql, *args)
+        except BaseException as wrong:
+            await self._end(conn, wrong)
+            raise
+        self._pool.release(conn)
+        return found
+
+    async def catalog_versions(self, tenants: list[TenantId]) -> dict[TenantId, int]:
+        return {TenantId(row[0]): row[1] for row in await self.lookups(VERSIONS, tenants)}
+
+    async def _end(self, conn: Any, wrong: BaseException) -> None:
+        """Whatever went wrong: end the transaction, decide the connection's fate, say it in our own words."""
+        state = getattr(wrong, "sqlstate", None) or ""
+        dead = conn.is_closed() or state.startswith(_DEAD) or isinstance(wrong, OSError | asyncpg.InterfaceError)
+        if dead or not isinstance(wrong, Exception):
+            self._pool.discard(conn)
+        else:
+            try:
+                async with asyncio.timeout(5):
+                    if conn.is_in_transaction():
+                        await conn.execute("rollback")
+                self._pool.release(conn)
+            except BaseException:
+                self._pool.discard(conn)
+        if (translated := _translate(wrong, state, dead)) is not None:
+            raise translated from wrong
+
+
+def _translate(wrong: BaseException, state: str, dead: bool) -> MerxError | None:
+    """The error a caller sees, by SQLSTATE alone (a distributed database names no constraint), or None for our bug."""
+    if isinstance(wrong, MerxError) or not isinstance(wrong, Exception):
+        return None
+    if state.startswith("22") or isinstance(wrong, asyncpg.DataError):
+        return Invalid("A value is not one the database can hold.")
+    if state == "23505":
+        return Conflict("This exists already.", code="already_exists")
+    if state == "23503":
+        return Conflict("Something this refers to is missing or still in use.", code="reference_conflict")
+    if state.startswith(_AGAIN):
+        return Busy()
+    if dead:
+        return Busy("The database went away in the middle; try again.", code="database_away")
+    return None

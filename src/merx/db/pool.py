@@ -1,0 +1,125 @@
+"""A small pool of asyncpg connections: last in, first out; bounded wait; what may be dead or read-only leaves it.
+
+asyncpg's own pool spends a round trip on `RESET ALL` at each release. Every setting here is transaction-local, so an
+idle connection outside a transaction has nothing to reset; one that is not idle is thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import asyncpg
+
+from merx.kernel.errors import Busy
+
+WAIT_SECONDS = 2.0
+SHARDS = 16
+SESSION = {
+    "application_name": "merx",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "statement_timeout": "5000",
+    "lock_timeout": "1000",
+    "idle_in_transaction_session_timeout": "5000",
+}
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]
+    """`shard` is this connection's row of a tenant's catalogue version."""
+
+    __slots__ = ("shard",)
+    shard: int
+
+
+class Pool:
+    def __init__(self, connect: dict[str, Any], size: int) -> None:
+        self._connect, self._size = connect, size
+        self._idle: deque[Any] = deque()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._open = 0
+        self._shards = deque(range(SHARDS))
+        self._closed = False
+
+    async def acquire(self) -> Any:
+        """A live connection; raises Busy after WAIT_SECONDS without one, or where the server can't be reached."""
+        while True:
+            while self._idle:
+                conn = self._idle.pop()
+                if not conn.is_closed():
+                    return conn
+                self._forget(conn)
+            if self._open < self._size:
+                return await self._new()
+            await self._wait()
+
+    async def _new(self) -> Any:
+        self._open += 1
+        shard = self._shards.popleft() if self._shards else 0
+        try:
+            conn = await asyncpg.connect(
+                **self._connect,
+                connection_class=Connection,
+                statement_cache_size=512,
+                max_cacheable_statement_size=64 * 1024,
+                timeout=2,
+                server_settings=SESSION,
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as refused:
+            self._open -= 1
+            self._shards.append(shard)
+            self._wake()
+            raise Busy("The database can't be reached; try again in a moment.", code="database_away") from refused
+        except BaseException:
+            self._open -= 1
+            self._shards.append(shard)
+            self._wake()
+            raise
+        conn.shard = shard
+        return conn
+
+    async def _wait(self) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await turn
+        except TimeoutError:
+            raise Busy("The server is at its limit; try again in a moment.", code="overloaded") from None
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self._wake()
+            raise
+
+    def release(self, conn: Any) -> None:
+        if self._closed or conn.is_closed() or conn.is_in_transaction():
+            self.discard(conn)
+            return
+        self._idle.append(conn)
+        self._wake()
+
+    def discard(self, conn: Any) -> None:
+        """Close without ceremony: a connection whose state is not known serves nobody else."""
+        if not conn.is_closed():
+            conn.terminate()
+        self._forget(conn)
+        self._wake()
+
+    def _forget(self, conn: Any) -> None:
+        self._open -= 1
+        self._shards.append(conn.shard)
+
+    def _wake(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def close(self) -> None:
+        self._closed = True
+        while self._idle:
+            conn = self._idle.pop()
+            self._forget(conn)
+            await conn.close(timeout=2)

@@ -1,0 +1,22 @@
+"""The few things a service needs that are not its arguments. Built once, in asgi.py, the command line or a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from merx.db.database import Database
+from merx.kernel.ids import TenantId
+from merx.ports import Account, PaymentProvider
+from merx.settings import Settings
+from merx.vault import Vault
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    settings: Settings
+    db: Database
+    vault: Vault
+    payments: Mapping[str, PaymentProvider]
+    test_account: Callable[[str, TenantId], Account]
+    """The simulator's account of a tenant at a provider: what serves a tenant in test mode without credentials."""
