@@ -103,8 +103,8 @@ class Tx(Statements):
         self._products += products
 
     async def flush(self) -> None:
-        """Writes what was emitted and touched. Called before stock rows are locked, which are always locked last: the
-        version's row must never be waited for while holding stock. `begin` flushes what came after."""
+        """Writes what was emitted and touched; `begin` calls it just before it commits. The version's row is the last
+        that any transaction locks, after stock, so that nobody waits for it while holding it."""
         events, self._events = self._events, []
         bump = self._touched and (not self._raised or self._products != 0)
         products, self._products = self._products, 0

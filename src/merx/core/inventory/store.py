@@ -112,7 +112,8 @@ async def open_stock(tx: Tx, opened: Sequence[tuple[VariantId, ProductId, int]],
 
 
 async def reserve(tx: Tx, order_id: OrderId, wanted: Mapping[VariantId, int]) -> list[StockLevel]:
-    """Holds all of it or raises OutOfStock (and the transaction must end). To be the last statement but one."""
+    """Holds all of it or raises OutOfStock (and the transaction must end). To be followed by little
+    but the commit."""
     levels = await _change(tx, RESERVE, wanted, order_id)
     if len(levels) < len(wanted):
         found = {level.variant_id for level in levels}
@@ -144,7 +145,6 @@ async def adjust(
 async def set_available(tx: Tx, wanted: Mapping[VariantId, int], reason: str) -> None:
     """Makes exactly this many available to sell, whatever is reserved at the moment."""
     tx.touch_catalog()
-    await tx.flush()
     before = {level.variant_id: level for level in map(_level, await tx.rows(LOCK, sorted(wanted)))}
     deltas = {variant: count - before[variant].available for variant, count in wanted.items() if variant in before}
     if deltas := {variant: delta for variant, delta in deltas.items() if delta}:
@@ -165,7 +165,6 @@ async def _change(
     tx: Tx, statement: str, quantities: Mapping[VariantId, int], order_id: OrderId | None, *more: Any
 ) -> list[StockLevel]:
     tx.touch_catalog()
-    await tx.flush()  # the version's row is locked before stock, by everybody
     rows = await tx.rows(
         statement,
         list(quantities),
