@@ -11,8 +11,8 @@ from merx.kernel.ids import CouponId
 
 TABLES = ("coupons", "coupon_uses")
 
-_COLUMNS = """id, code, type, rate, amount_minor, minimum_minor, starts_at, ends_at, usage_limit, per_customer_limit, used,
-  active, created_at"""
+_COLUMNS = """id, code, type, rate, amount_minor, minimum_minor, starts_at, ends_at, usage_limit, per_customer_limit,
+  used, active, created_at"""
 INSERT = f"""
 insert into coupons (tenant_id, {_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13)
 on conflict (tenant_id, code) where deleted_at is null do nothing returning {_COLUMNS}

@@ -1,0 +1,248 @@
+"""Writes carts and cart_lines. Reading a basket is one statement, whoever asks: lines, settings, coupon, methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from merx.core.cart.model import Basket, BasketLine, Item, Owner
+from merx.core.coupons.model import Coupon
+from merx.core.pricing.model import TaxRules
+from merx.core.shipping.model import ShippingMethod, ShippingRules
+from merx.db.database import Tx
+from merx.kernel import ids
+from merx.kernel.ids import CartId, LineId, OrderId
+
+TABLES = ("carts", "cart_lines")
+
+_LEAN = """v.id, p.id, {quantity}, v.sku, p.name, v.title, p.images -> 0 ->> 'url', v.price_minor,
+    v.active and v.deleted_at is null and p.active and p.deleted_at is null, k.on_hand - k.reserved"""
+_CARD = """json_build_array(p.id, p.slug, p.name, p.description, p.price_minor, p.compare_minor, p.sku, p.images, p.created_at,
+      (select coalesce(sum(a.on_hand - a.reserved), 0) from stock a where a.tenant_id = $1 and a.product_id = p.id),
+      (select coalesce(json_agg(json_build_array(g.id, g.number, g.slug, g.name) order by pc.position, g.number), '[]')
+        from product_categories pc join categories g on g.tenant_id = $1 and g.id = pc.category_id
+        where pc.tenant_id = $1 and pc.product_id = p.id))"""
+_KEPT_LINES = """(
+    select json_agg(json_build_array(l.id, {columns}) order by l.id)
+    from cart_lines l
+    join variants v on v.tenant_id = $1 and v.id = l.variant_id
+    join products p on p.tenant_id = $1 and p.id = v.product_id
+    join stock k on k.tenant_id = $1 and k.variant_id = l.variant_id
+    where l.tenant_id = $1 and l.cart_id = c.id)"""
+_LINES = _KEPT_LINES.format(columns=_LEAN.format(quantity="l.quantity"))
+_LINES_WITH_CARDS = _KEPT_LINES.format(columns=_LEAN.format(quantity="l.quantity") + ",\n      " + _CARD)
+_BASKET = """
+select c.id, c.version, c.customer_id, u.email, u.first_name, u.last_name, u.phone, {code} as coupon_code,
+  s.currency, s.tax_rate, s.tax_shipping, s.prices_include_tax, s.shipping_enabled, s.flat_shipping_minor,
+  s.free_shipping_threshold_minor, s.payment_provider, s.low_stock_threshold,
+  (select row_to_json(o) from (select id, code, type, rate, amount_minor, minimum_minor, starts_at, ends_at, usage_limit,
+    per_customer_limit, used, active, created_at from coupons
+    where tenant_id = $1 and code = {code} and deleted_at is null) o) as coupon,
+  (select json_agg(m) from (select code, name, price_minor, free_over_minor, active, position from shipping_methods
+    where tenant_id = $1) m) as methods,
+  {lines} as lines
+"""
+_OPEN = "c.tenant_id = $1 and c.{owner} = $2 and c.state = 'open'"
+
+
+def _for_both(template: str) -> dict[str, str]:
+    return {owner: template.replace("{owner}", owner) for owner in ("customer_id", "token")}
+
+
+READ = _for_both(
+    _BASKET.format(code="c.coupon_code", lines=_LINES_WITH_CARDS)
+    + f"""from settings s left join carts c on {_OPEN}
+left join customers u on u.tenant_id = $1 and u.id = c.customer_id
+where s.tenant_id = $1"""
+)
+CLAIM = _for_both(
+    f"""
+with c as (
+  update carts c set state = 'ordered', order_id = $3, version = c.version + 1, updated_at = $4
+  where {_OPEN} returning c.id, c.version, c.customer_id, c.coupon_code)"""
+    + _BASKET.format(code="coalesce($5::text, c.coupon_code)", lines=_LINES)
+    + """from c join settings s on s.tenant_id = $1
+left join customers u on u.tenant_id = $1 and u.id = c.customer_id"""
+)
+UNKEPT = (
+    _BASKET.format(
+        code="$5::text",
+        lines="""(
+    select json_agg(json_build_array(null, """
+        + _LEAN.format(quantity="w.quantity")
+        + """) order by w.place)
+    from unnest($2::uuid[], $3::uuid[], $4::int[]) with ordinality as w (product_id, variant_id, quantity, place)
+    join lateral (
+      select x.* from variants x where x.tenant_id = $1 and x.deleted_at is null
+        and (x.id = w.variant_id or (w.variant_id is null and x.product_id = w.product_id and x.active))
+        and (w.product_id is null or x.product_id = w.product_id)
+      order by x.position, x.id limit 1) v on true
+    join products p on p.tenant_id = $1 and p.id = v.product_id
+    join stock k on k.tenant_id = $1 and k.variant_id = v.id)""",
+    ).replace("select c.id, c.version, c.customer_id", "select null::uuid, 0, u.id")
+    + """from settings s left join customers u on u.tenant_id = $1 and u.id = $6
+where s.tenant_id = $1"""
+)
+_ADD = """
+with wanted as (
+  select v.id from variants v join products p on p.tenant_id = $1 and p.id = v.product_id
+  where v.tenant_id = $1 and {which} and v.active and v.deleted_at is null and p.active and p.deleted_at is null
+  order by v.position, v.id limit 1),
+basket as (
+  insert into carts as c (tenant_id, id, {owner}, created_at, updated_at) select $1, $3, $2, $4, $4 from wanted
+  on conflict (tenant_id, {owner}) where state = 'open' and {owner} is not null
+  do update set version = c.version + 1, updated_at = excluded.updated_at
+  returning c.id),
+line as (
+  insert into cart_lines as l (tenant_id, id, cart_id, variant_id, quantity)
+  select $1, $5, b.id, w.id, $6 from basket b, wanted w
+  on conflict (tenant_id, cart_id, variant_id) do update set quantity = least(l.quantity + excluded.quantity, 1000000)
+  returning l.cart_id, l.variant_id, l.quantity)
+select l.variant_id, l.quantity, k.on_hand - k.reserved
+from line l join stock k on k.tenant_id = $1 and k.variant_id = l.variant_id
+"""
+ADD_PRODUCT = _for_both(_ADD.replace("{which}", "v.product_id = $7"))
+ADD_VARIANT = _for_both(_ADD.replace("{which}", "v.id = $7 and ($8::uuid is null or v.product_id = $8)"))
+_TOUCH = f"""
+with basket as (
+  update carts c set version = c.version + 1, updated_at = $3 where {_OPEN} returning c.id)"""
+SET_QUANTITY = _for_both(
+    _TOUCH
+    + """
+update cart_lines l set quantity = $5
+from basket b, stock k
+where l.tenant_id = $1 and l.cart_id = b.id and l.id = $4 and k.tenant_id = $1 and k.variant_id = l.variant_id
+returning l.variant_id, l.quantity, k.on_hand - k.reserved
+"""
+)
+REMOVE_LINE = _for_both(
+    _TOUCH
+    + """
+delete from cart_lines l using basket b where l.tenant_id = $1 and l.cart_id = b.id and l.id = $4 returning l.id
+"""
+)
+CLEAR = _for_both(
+    f"""
+with basket as (
+  update carts c set version = c.version + 1, coupon_code = null, updated_at = $3 where {_OPEN} returning c.id)
+delete from cart_lines l using basket b where l.tenant_id = $1 and l.cart_id = b.id returning l.id
+"""
+)
+SET_COUPON = _for_both(
+    f"""
+update carts c set coupon_code = $4, version = c.version + 1, updated_at = $3 where {_OPEN} returning c.id
+"""
+)
+LAST_ORDERED = _for_both(
+    """
+select c.order_id, c.updated_at from carts c where c.tenant_id = $1 and c.{owner} = $2 and c.state = 'ordered'
+order by c.updated_at desc limit 1
+"""
+)
+REOPEN = """
+update carts c set state = 'open', order_id = null, version = c.version + 1, updated_at = $3
+where c.tenant_id = $1 and c.order_id = $2 and c.state = 'ordered'
+  and not exists (select 1 from carts o where o.tenant_id = $1 and o.state = 'open'
+    and (o.customer_id = c.customer_id or o.token = c.token))
+returning c.id
+"""
+
+_lines = msgspec.json.Decoder(list[BasketLine])
+_methods = msgspec.json.Decoder(list[ShippingMethod])
+_coupon = msgspec.json.Decoder(Coupon)
+
+
+def _basket(row: Any) -> Basket:
+    return Basket(
+        id=row[0],
+        version=row[1] or 0,
+        customer_id=row[2],
+        email=row[3],
+        customer_name=f"{row[4] or ''} {row[5] or ''}".strip(),
+        phone=row[6],
+        coupon_code=row[7],
+        currency=row[8],
+        tax=TaxRules(row[9], row[10], row[11]),
+        shipping=ShippingRules(row[12], row[13], row[14]),
+        payment_provider=row[15],
+        low_stock_threshold=row[16],
+        coupon=_coupon.decode(row[17]) if row[17] else None,
+        methods=_methods.decode(row[18]) if row[18] else [],
+        lines=_lines.decode(row[19]) if row[19] else [],
+    )
+
+
+def _key(owner: Owner) -> tuple[str, Any]:
+    return ("token", owner.token) if owner.token is not None else ("customer_id", owner.customer_id)
+
+
+async def read(tx: Tx, owner: Owner) -> Basket:
+    """The owner's open cart with everything its answer shows; an empty basket where there is none."""
+    which, value = _key(owner)
+    return _basket(await tx.row(READ[which], value))
+
+
+async def claim(tx: Tx, owner: Owner, order_id: OrderId, coupon_code: str | None) -> Basket | None:
+    """The open cart becomes this order's, and is read. None where there is no open one (any longer)."""
+    which, value = _key(owner)
+    row = await tx.row(CLAIM[which], value, order_id, tx.ctx.now, coupon_code)
+    return _basket(row) if row else None
+
+
+async def unkept(tx: Tx, items: Sequence[Item], coupon_code: str | None, customer_id: Any) -> Basket:
+    """A basket of these items that is no cart. Items that name nothing here are missing from its lines."""
+    row = await tx.row(
+        UNKEPT,
+        [item.product_id for item in items],
+        [item.variant_id for item in items],
+        [item.quantity for item in items],
+        coupon_code,
+        customer_id,
+    )
+    return _basket(row)
+
+
+async def add(tx: Tx, owner: Owner, item: Item) -> tuple[Any, int, int] | None:
+    """(variant, quantity in the cart, available), or None where nothing of the kind is for sale."""
+    which, value = _key(owner)
+    args = [value, CartId(ids.new()), tx.ctx.now, LineId(ids.new()), item.quantity]
+    if item.variant_id is not None:
+        row = await tx.row(ADD_VARIANT[which], *args, item.variant_id, item.product_id)
+    else:
+        row = await tx.row(ADD_PRODUCT[which], *args, item.product_id)
+    return (row[0], row[1], row[2]) if row else None
+
+
+async def set_quantity(tx: Tx, owner: Owner, line_id: LineId, quantity: int) -> tuple[Any, int, int] | None:
+    which, value = _key(owner)
+    row = await tx.row(SET_QUANTITY[which], value, tx.ctx.now, line_id, quantity)
+    return (row[0], row[1], row[2]) if row else None
+
+
+async def remove_line(tx: Tx, owner: Owner, line_id: LineId) -> bool:
+    which, value = _key(owner)
+    return await tx.row(REMOVE_LINE[which], value, tx.ctx.now, line_id) is not None
+
+
+async def clear(tx: Tx, owner: Owner) -> None:
+    which, value = _key(owner)
+    await tx.rows(CLEAR[which], value, tx.ctx.now)
+
+
+async def set_coupon(tx: Tx, owner: Owner, code: str | None) -> bool:
+    which, value = _key(owner)
+    return await tx.row(SET_COUPON[which], value, tx.ctx.now, code) is not None
+
+
+async def last_ordered(tx: Tx, owner: Owner) -> tuple[OrderId, Any] | None:
+    """The order that the owner's newest claimed cart became, and when."""
+    which, value = _key(owner)
+    row = await tx.row(LAST_ORDERED[which], value)
+    return (row[0], row[1]) if row else None
+
+
+async def reopen(tx: Tx, order_id: OrderId) -> None:
+    """The cart of an order that was never paid is open again, unless its owner has begun another."""
+    await tx.rows(REOPEN, order_id, tx.ctx.now)

@@ -1,0 +1,1 @@
+"""Owns payments (every attempt is a row), refunds, and the inbox of provider events."""
