@@ -1,0 +1,13 @@
+"""Stripe spoken over HTTP by ourselves, for development, tests and shops in test mode: API, payment page, callbacks.
+
+It shares nothing with the provider it stands opposite but the wire: its own tables, its own idea of amounts, cards and
+errors. A further provider adds `<name>_*.py` here and uses the same accounts, store and callbacks.
+"""
+
+from __future__ import annotations
+
+from merx.simulator.accounts import account_for, accounts
+from merx.simulator.asgi import app
+from merx.simulator.delivery import deliver_due
+
+__all__ = ["account_for", "accounts", "app", "deliver_due"]

@@ -1,0 +1,33 @@
+"""The queue of signed callbacks to the shops, of every provider the simulator plays; `delivery.py` empties it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from merx.db.database import Statements
+from merx.simulator import store
+from merx.simulator.control import Control
+
+
+async def queue(
+    tx: Statements, account: str, control: Control, events: Sequence[dict[str, Any]], now: datetime
+) -> None:
+    """In the order they happened, a millisecond apart, unless the account's control says otherwise."""
+    first = now + timedelta(seconds=control.delay_s)
+    rows = []
+    for place, event in enumerate(reversed(events) if control.reverse else events):
+        body = msgspec.json.encode(event).decode()
+        row = (event["id"], event["type"], body, first + timedelta(milliseconds=place))
+        rows += [row, row] if control.double else [row]
+    await store.insert_callbacks(tx, account, control.callback_url, rows)
+
+
+def sign(secret: str, body: bytes, now: datetime) -> str:
+    moment = int(now.timestamp())
+    return f"t={moment},v1={hmac.new(secret.encode(), b'%d.' % moment + body, hashlib.sha256).hexdigest()}"
