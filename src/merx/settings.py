@@ -14,13 +14,21 @@ Network = IPv4Network | IPv6Network
 T = TypeVar("T")
 
 
+_HIDDEN = ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "MIGRATE_URL", "REDIS_URL")
+
+
 class WrongSetting(Exception):
     """Names the variable, what is wrong with it and what would be right."""
+
+
+class CannotStart(WrongSetting):
+    """The settings are well formed, but something they point at is not there, not ours or not safe to use."""
 
 
 class Settings(msgspec.Struct, frozen=True):
     data_dir: Path = Path(".merx")
     database_url: str | None = None  # None: our own embedded PostgreSQL in data_dir
+    migrate_url: str | None = None  # the owner's or a superuser's address, for `merx migrate`
     secret_key: bytes | None = None  # None: one is made and kept in data_dir
     base_domain: str = "localhost:8000"  # shops answer at <slug>.<base_domain>
     public_url: str = "http://localhost:8000"
@@ -54,6 +62,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         data_dir=Path(read.value("DATA_DIR", str, "a folder", ".merx")).absolute(),
         database_url=read.value("DATABASE_URL", _postgres_url, "a postgresql:// address", None),
+        migrate_url=read.value("MIGRATE_URL", _postgres_url, "a postgresql:// address", None),
         secret_key=read.value("SECRET_KEY", _secret, "at least 32 characters", None),
         base_domain=read.value("BASE_DOMAIN", _domain, "a domain like shops.example.com", "localhost:8000"),
         public_url=read.value("PUBLIC_URL", _web_url, "an http:// or https:// address", "http://localhost:8000"),
@@ -91,7 +100,7 @@ class _Reader:
         try:
             return parse(raw)
         except ValueError:
-            shown = "" if name in ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "REDIS_URL") else f" (it is {raw!r})"
+            shown = "" if name in _HIDDEN else f" (it is {raw!r})"
             raise WrongSetting(f"MERX_{name} must be {wanted}{shown}.") from None
 
 

@@ -1,0 +1,64 @@
+"""One real PostgreSQL for a whole test run, migrated once. Under `pytest -n` the controller runs it and the workers
+join it; alone, the first test that asks for it starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from merx.db.database import Database
+from merx.db.dsn import Dsn
+from merx.db.opening import open_database
+from merx.settings import Settings
+
+_stack = contextlib.ExitStack()
+_folder: Path | None = None
+
+
+def _run_server() -> Path:
+    global _folder
+    if _folder is None:
+        _folder = Path(tempfile.mkdtemp(prefix="merx-tests-"))
+        _folder.chmod(0o711)  # as root, PostgreSQL's own user has to pass through
+        _stack.callback(shutil.rmtree, _folder, ignore_errors=True)
+        _stack.enter_context(open_database(Settings(data_dir=_folder), "pytest"))
+    return _folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["merx_data_dir"] = str(_run_server())
+
+
+def pytest_unconfigure() -> None:
+    _stack.close()
+
+
+@pytest.fixture(scope="session")
+def dsn(request: pytest.FixtureRequest) -> Iterator[Dsn]:
+    """How to reach the run's database: `dsn.app` as the serving role, `dsn.owner` as a superuser."""
+    given = getattr(request.config, "workerinput", {}).get("merx_data_dir")
+    with open_database(Settings(data_dir=Path(given or _run_server())), "pytest") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def database(dsn: Dsn) -> AsyncIterator[Database]:
+    found = await Database.open(dsn.app, pool_size=8)
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+async def owner(dsn: Dsn) -> AsyncIterator[Any]:
+    """A superuser's connection, for looking behind the curtain: past row-level security, past every grant."""
+    assert dsn.owner is not None
+    conn = await asyncpg.connect(**dsn.owner)
+    yield conn
+    await conn.close()
