@@ -628,8 +628,8 @@ begin
     'settings', 'provider_credentials', 'counters', 'members', 'api_keys', 'sessions', 'refresh_tokens', 'oauth_clients',
     'idempotency_keys', 'customers', 'catalog_versions', 'categories', 'products', 'product_categories', 'search_words',
     'search_typos', 'variants', 'stock', 'stock_movements', 'coupons', 'coupon_uses', 'shipping_methods', 'carts',
-    'cart_lines', 'orders', 'order_lines', 'order_history', 'shipments', 'payments', 'refunds', 'provider_events', 'outbox', 'webhook_endpoints',
-    'webhook_deliveries', 'webhook_attempts']
+    'cart_lines', 'orders', 'order_lines', 'order_history', 'shipments', 'payments', 'refunds', 'provider_events', 'outbox',
+    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts']
   loop
     execute format('alter table %I enable row level security', name);
     execute format('alter table %I force row level security', name);
