@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+
 from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.db.opening import open_database
