@@ -1,0 +1,1 @@
+"""Owns shoppers: accounts, which sign in, and guests, who are known from an order."""
