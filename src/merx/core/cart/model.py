@@ -92,6 +92,8 @@ class Basket(msgspec.Struct, frozen=True):
     shipping: ShippingRules
     payment_provider: str
     low_stock_threshold: int
+    allowed_origins: list[str]
+    slug: str
     coupon: Coupon | None
     methods: list[ShippingMethod]
     lines: list[BasketLine]

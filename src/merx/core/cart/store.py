@@ -19,7 +19,8 @@ TABLES = ("carts", "cart_lines")
 
 _LEAN = """v.id, p.id, {quantity}, v.sku, p.name, v.title, p.images -> 0 ->> 'url', v.price_minor,
     v.active and v.deleted_at is null and p.active and p.deleted_at is null, k.on_hand - k.reserved"""
-_CARD = """json_build_array(p.id, p.slug, p.name, p.description, p.price_minor, p.compare_minor, p.sku, p.images, p.created_at,
+_CARD = """json_build_array(p.id, p.slug, p.name, p.description, p.price_minor, p.compare_minor, p.sku, p.images,
+      p.created_at,
       (select coalesce(sum(a.on_hand - a.reserved), 0) from stock a where a.tenant_id = $1 and a.product_id = p.id),
       (select coalesce(json_agg(json_build_array(g.id, g.number, g.slug, g.name) order by pc.position, g.number), '[]')
         from product_categories pc join categories g on g.tenant_id = $1 and g.id = pc.category_id
@@ -36,9 +37,10 @@ _LINES_WITH_CARDS = _KEPT_LINES.format(columns=_LEAN.format(quantity="l.quantity
 _BASKET = """
 select c.id, c.version, c.customer_id, u.email, u.first_name, u.last_name, u.phone, {code} as coupon_code,
   s.currency, s.tax_rate, s.tax_shipping, s.prices_include_tax, s.shipping_enabled, s.flat_shipping_minor,
-  s.free_shipping_threshold_minor, s.payment_provider, s.low_stock_threshold,
-  (select row_to_json(o) from (select id, code, type, rate, amount_minor, minimum_minor, starts_at, ends_at, usage_limit,
-    per_customer_limit, used, active, created_at from coupons
+  s.free_shipping_threshold_minor, s.payment_provider, s.low_stock_threshold, s.allowed_origins,
+  (select t.slug from tenants t where t.id = $1) as slug,
+  (select row_to_json(o) from (select id, code, type, rate, amount_minor, minimum_minor, starts_at, ends_at,
+    usage_limit, per_customer_limit, used, active, created_at from coupons
     where tenant_id = $1 and code = {code} and deleted_at is null) o) as coupon,
   (select json_agg(m) from (select code, name, price_minor, free_over_minor, active, position from shipping_methods
     where tenant_id = $1) m) as methods,
@@ -168,9 +170,11 @@ def _basket(row: Any) -> Basket:
         shipping=ShippingRules(row[12], row[13], row[14]),
         payment_provider=row[15],
         low_stock_threshold=row[16],
-        coupon=_coupon.decode(row[17]) if row[17] else None,
-        methods=_methods.decode(row[18]) if row[18] else [],
-        lines=_lines.decode(row[19]) if row[19] else [],
+        allowed_origins=row[17],
+        slug=row[18],
+        coupon=_coupon.decode(row[19]) if row[19] else None,
+        methods=_methods.decode(row[20]) if row[20] else [],
+        lines=_lines.decode(row[21]) if row[21] else [],
     )
 
 

@@ -1,0 +1,84 @@
+"""Pure: which status may follow, what an order owes, and what an event about it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from merx.core.orders.model import TRANSITIONS, IllegalTransition, NotPaid, Order, OrderLine, PaymentStatus, Status
+from merx.kernel.errors import Invalid, Refused
+from merx.kernel.ids import VariantId
+from merx.kernel.money import text
+
+_MONEY_TAKEN = frozenset({PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED})
+
+
+def check_transition(order: Order, target: Status) -> None:
+    """Raises IllegalTransition, or NotPaid where nothing could be refunded."""
+    if target not in TRANSITIONS[order.status]:
+        raise IllegalTransition(order.status, target)
+    if target is Status.REFUNDED and order.payment_status not in _MONEY_TAKEN:
+        raise NotPaid("Nothing was paid for this order, so nothing can be refunded.", field="status")
+
+
+def quantities(lines: Sequence[OrderLine]) -> dict[VariantId, int]:
+    """Pieces by variant; two lines of one variant are one claim on its stock."""
+    wanted: dict[VariantId, int] = {}
+    for line in lines:
+        wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
+    return wanted
+
+
+def payment_status(total: int, captured: int, refunded: int, before: PaymentStatus) -> PaymentStatus:
+    """Computed from the money itself, so the order in which events arrive does not matter."""
+    if captured and refunded >= captured:
+        return PaymentStatus.REFUNDED
+    if refunded:
+        return PaymentStatus.PARTIALLY_REFUNDED
+    if captured >= total:
+        return PaymentStatus.PAID
+    return before
+
+
+def refund_amount(wanted: int | None, captured: int, refunded: int) -> int:
+    """What to give back; all that is left where `wanted` is None. Raises Refused or Invalid."""
+    left = captured - refunded
+    if left <= 0:
+        raise NotPaid("There is nothing left of this payment to refund.", field="amount")
+    if wanted is None:
+        return left
+    if wanted <= 0:
+        raise Invalid("A refund is more than zero.", field="amount")
+    if wanted > left:
+        raise Refused("That is more than what is left of the payment.", code="refund_too_large", field="amount")
+    return wanted
+
+
+def facts(order: Order, **more: Any) -> Mapping[str, Any]:
+    """What an event about this order carries: enough for a receiver to act, no address, no token."""
+    return {
+        "order_id": str(order.id),
+        "order_number": order.label,
+        "status": order.status.value,
+        "payment_status": order.payment_status.value,
+        "currency": order.currency,
+        "subtotal": text(order.subtotal_minor, order.currency),
+        "discount": text(order.discount_minor, order.currency),
+        "shipping": text(order.shipping_minor, order.currency),
+        "tax": text(order.tax_minor, order.currency),
+        "grand_total": text(order.total_minor, order.currency),
+        "email": order.email,
+        "customer_name": order.customer_name,
+        "items": [
+            {
+                "product_id": str(line.product_id),
+                "variant_id": str(line.variant_id),
+                "sku": line.sku,
+                "name": line.name,
+                "quantity": line.quantity,
+                "unit_price": text(line.unit_minor, order.currency),
+            }
+            for line in order.lines
+        ],
+        **more,
+    }

@@ -1,0 +1,221 @@
+"""What merchants and shoppers can do with orders after the sale."""
+
+from __future__ import annotations
+
+import msgspec
+
+from merx.core.inventory import store as inventory
+from merx.core.orders import rules, steps, store
+from merx.core.orders.model import (
+    NotPaid,
+    Order,
+    OrderDetail,
+    OrderPage,
+    OrderQuery,
+    Shipment,
+    Status,
+    StockState,
+)
+from merx.core.payments import store as payments
+from merx.core.payments.model import OPEN, Payment, Refund
+from merx.core.tenants import steps as tenants
+from merx.db.database import Tx
+from merx.kernel import ids
+from merx.kernel.context import Ctx
+from merx.kernel.errors import Conflict, Invalid, NotFound, Refused, Upstream
+from merx.kernel.events import ORDER_DELIVERED, ORDER_SHIPPED, Event
+from merx.kernel.ids import CustomerId, OrderId, ShipmentId
+from merx.kernel.money import Money
+from merx.ports import Outcome, Receipt, RefundReceipt, RefundRequest
+from merx.runtime import Runtime
+
+
+async def get(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
+    """The whole story of an order; a shopper's own only. Somebody else's is NotFound, like one that never was."""
+    own = _only_own(ctx)
+    async with rt.db.begin(ctx) as tx:
+        detail = await store.detail(tx, order_id)
+    if detail is None or (own is not None and detail.order.customer_id != own):
+        raise NotFound("order")
+    return detail
+
+
+async def page(rt: Runtime, ctx: Ctx, query: OrderQuery) -> OrderPage:
+    """Newest first; a shopper sees only their own, whatever the query asks for."""
+    own = _only_own(ctx)
+    if own is not None:
+        query = msgspec.structs.replace(query, customer_id=own, email=None)
+    async with rt.db.begin(ctx) as tx:
+        return await store.page(tx, query)
+
+
+def _only_own(ctx: Ctx) -> CustomerId | None:
+    """None for those who may read every order, the shopper for those who may read their own; raises for the rest."""
+    if ctx.may("orders:read"):
+        return None
+    ctx.require("orders:own")
+    return ctx.customer_id()
+
+
+async def change_status(rt: Runtime, ctx: Ctx, order_id: OrderId, target: Status, note: str = "") -> OrderDetail:
+    """Raises IllegalTransition with the legal ones. Cancelling returns the stock, refunding returns the money."""
+    ctx.require("orders:write")
+    if target is Status.REFUNDED:
+        ctx.require("refunds:write")
+        return await refund(rt, ctx, order_id, None, note or "refunded", whole_order=True)
+    if target is Status.CANCELLED:
+        return await cancel(rt, ctx, order_id, note or "cancelled by the shop")
+    async with rt.db.begin(ctx) as tx:
+        order = await _locked(tx, order_id, target)
+        await store.move(tx, order_id, target, note)
+        moved = msgspec.structs.replace(order, status=target)
+        if target is Status.DELIVERED:
+            tx.emit(Event(ORDER_DELIVERED, order_id, dict(rules.facts(moved))))
+        if target is Status.SHIPPED:
+            tx.emit(Event(ORDER_SHIPPED, order_id, dict(rules.facts(moved))))
+            if await store.set_stock(tx, order_id, StockState.SHIPPED):
+                await inventory.ship(tx, order_id, rules.quantities(order.lines))
+    return await get(rt, ctx, order_id)
+
+
+async def ship(
+    rt: Runtime, ctx: Ctx, order_id: OrderId, carrier: str, tracking_number: str, tracking_url: str | None = None
+) -> OrderDetail:
+    """Adds a shipment. The first one moves the order to shipped and its stock out of the house."""
+    ctx.require("orders:write")
+    if not 1 <= len(carrier.strip()) <= 100:
+        raise Invalid("A carrier has 1 to 100 characters.", field="carrier")
+    if len(tracking_number) > 200:
+        raise Invalid("A tracking number has at most 200 characters.", field="tracking_number")
+    if tracking_url is not None and (not tracking_url.startswith(("https://", "http://")) or len(tracking_url) > 2000):
+        raise Invalid("A tracking address begins with https:// or http://.", field="tracking_url")
+    shipment = Shipment(ShipmentId(ids.new()), carrier.strip(), tracking_number.strip(), tracking_url, ctx.now)
+    async with rt.db.begin(ctx) as tx:
+        order = await store.lock(tx, order_id)
+        if order is None:
+            raise NotFound("order")
+        first = order.status is not Status.SHIPPED
+        if first:
+            rules.check_transition(order, Status.SHIPPED)
+            await store.move(tx, order_id, Status.SHIPPED)
+        await store.insert_shipment(tx, order_id, shipment)
+        moved = msgspec.structs.replace(order, status=Status.SHIPPED)
+        sent = {"carrier": shipment.carrier, "tracking_number": shipment.tracking_number, "tracking_url": tracking_url}
+        tx.emit(Event(ORDER_SHIPPED, order_id, dict(rules.facts(moved, **sent))))
+        if first and await store.set_stock(tx, order_id, StockState.SHIPPED):
+            await inventory.ship(tx, order_id, rules.quantities(order.lines))
+    return await get(rt, ctx, order_id)
+
+
+async def cancel(rt: Runtime, ctx: Ctx, order_id: OrderId, note: str) -> OrderDetail:
+    """Stock and coupon return at once; an open payment is closed at its provider, money taken already goes back."""
+    ctx.require("orders:write")
+    refunds: list[Refund] = []
+    async with rt.db.begin(ctx) as tx:
+        order = await _locked(tx, order_id, Status.CANCELLED)
+        attempts = await payments.of_order(tx, order_id)
+        for attempt in attempts:
+            left = attempt.captured_minor - attempt.refunded_minor
+            if left > 0 and (booked := await steps.give_back(tx, order, attempt, left, note)) is not None:
+                refunds.append(booked)
+        open_attempts = [attempt for attempt in attempts if attempt.status in OPEN]
+        for attempt in open_attempts:
+            await payments.postpone(tx, attempt.id, ctx.now + steps.RETRY)
+        await steps.let_go(tx, order, note)
+    for attempt in open_attempts:
+        await close_payment(rt, ctx, attempt)
+    for booked in refunds:
+        await send_refund(rt, ctx, booked)
+    return await get(rt, ctx, order_id)
+
+
+async def refund(
+    rt: Runtime, ctx: Ctx, order_id: OrderId, amount_minor: int | None, reason: str, whole_order: bool = False
+) -> OrderDetail:
+    """Gives back part of what was paid, or all that is left of it (None); with all of it the order is refunded, and
+    stock it still holds returns. `whole_order` demands that the order may become refunded."""
+    ctx.require("refunds:write")
+    async with rt.db.begin(ctx) as tx:
+        order = await store.lock(tx, order_id)
+        if order is None:
+            raise NotFound("order")
+        if whole_order:
+            rules.check_transition(order, Status.REFUNDED)
+        attempts = [attempt for attempt in await payments.of_order(tx, order_id) if attempt.captured_minor]
+        if not attempts:
+            raise NotPaid("Nothing was paid for this order, so nothing can be refunded.", field="amount")
+        attempt = max(attempts, key=lambda a: a.captured_minor - a.refunded_minor)
+        amount = rules.refund_amount(amount_minor, attempt.captured_minor, attempt.refunded_minor)
+        booked = await steps.give_back(tx, order, attempt, amount, reason)
+        if booked is None:
+            raise Conflict("Somebody else refunded this payment just now; look again.", code="refund_conflict")
+        everything = amount == attempt.captured_minor - attempt.refunded_minor
+        if everything and order.status not in (Status.CANCELLED, Status.REFUNDED):
+            await steps.let_go(tx, order, reason, Status.REFUNDED)
+    await send_refund(rt, ctx, booked)
+    return await get(rt, ctx, order_id)
+
+
+async def mark_paid(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
+    """Cash was handed over, the transfer has come: only for payments that no provider reports about."""
+    ctx.require("orders:write")
+    async with rt.db.begin(ctx) as tx:
+        order = await store.lock(tx, order_id)
+        if order is None:
+            raise NotFound("order")
+        manual = [p for p in await payments.of_order(tx, order_id) if p.provider == "manual" and p.status in OPEN]
+        if not manual:
+            raise Refused("This order has no open cash or transfer payment.", code="not_manual", field="payment_status")
+        await steps.settle(tx, manual[0], Receipt(Outcome.CAPTURED, captured=manual[0].amount))
+    return await get(rt, ctx, order_id)
+
+
+async def send_refund(rt: Runtime, ctx: Ctx, refund: Refund) -> None:
+    """Asks the provider for a booked refund, as often as needed: the refund's id makes it one."""
+    async with rt.db.begin(ctx) as tx:
+        payment = await payments.get(tx, refund.payment_id)
+        assert payment is not None
+        account = await tenants.payment_account(tx, rt, payment.provider)
+    request = RefundRequest(
+        refund.id, payment.id, payment.reference or "", Money(refund.amount_minor, payment.currency), refund.reason
+    )
+    try:
+        answer: RefundReceipt = await rt.payments[payment.provider].refund(account, request)
+    except Upstream:
+        return  # it stays booked, and the worker asks again
+    if answer.pending:
+        return
+    async with rt.db.begin(ctx) as tx:
+        await steps.finish_refund(tx, refund, answer.succeeded, answer.reference)
+
+
+async def close_payment(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
+    """Makes an open payment impossible to pay. If it was paid meanwhile, `settle` gives the money back."""
+    async with rt.db.begin(ctx) as tx:
+        account = await tenants.payment_account(tx, rt, payment.provider)
+    try:
+        receipt = await rt.payments[payment.provider].cancel(account, payment.id, payment.reference)
+    except Upstream:
+        return
+    if receipt.outcome is Outcome.UNKNOWN:
+        receipt = Receipt(Outcome.EXPIRED)
+    async with rt.db.begin(ctx) as tx:
+        await steps.settle(tx, payment, receipt)
+
+
+async def resume_refunds(rt: Runtime, ctx: Ctx) -> int:
+    """For the worker: asks again about refunds whose answer never came. How many were asked about."""
+    async with rt.db.begin(ctx) as tx:
+        due = await payments.claim_due_refunds(tx, ctx.now, ctx.now + steps.RETRY)
+    for booked in due:
+        await send_refund(rt, ctx, booked)
+    return len(due)
+
+
+async def _locked(tx: Tx, order_id: OrderId, target: Status) -> Order:
+    """The order, locked, that may become `target`."""
+    order = await store.lock(tx, order_id)
+    if order is None:
+        raise NotFound("order")
+    rules.check_transition(order, target)
+    return order
