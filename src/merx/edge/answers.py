@@ -1,0 +1,239 @@
+"""Owns what this process keeps in memory: encoded catalogue answers and verified keys, and the rules for when neither
+may be used.
+
+An answer is kept for one tenant and one catalogue version. This process's own changes reach `changed` before the
+writer's answer leaves; those of other processes come with `refresh`, four times a second. What was computed while a
+change came in is handed out, but never kept. Where `refresh` has been silent for five seconds nothing is known any
+more, and everything is computed anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Generic, TypeVar
+
+from merx.kernel.ids import TenantId
+
+ANSWER_TRUST_SECONDS = 5.0
+KEY_TRUST_SECONDS = 1.0
+_OVERHEAD = 600  # what an answer costs besides its body: headers, keys, entries
+_IDLE_SECONDS = 60.0
+
+Header = tuple[bytes, bytes]
+Credential = TypeVar("Credential")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+    etag: bytes
+    route: str = ""
+
+    @property
+    def keepable(self) -> bool:
+        return self.status == 200 and not any(name == b"set-cookie" for name, _ in self.headers)
+
+
+def etag_of(body: bytes) -> bytes:
+    """Weak, since a proxy may compress; of the content, so that a change elsewhere in the catalogue costs no reload."""
+    return b'W/"' + blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+
+
+class _Shelf:
+    """One tenant's answers. `generation` counts the changes this process has heard of."""
+
+    __slots__ = ("flights", "generation", "keys", "used", "version")
+
+    def __init__(self) -> None:
+        self.version: int | None = None
+        self.generation = 0
+        self.keys: set[Hashable] = set()
+        self.flights: dict[Hashable, tuple[int, asyncio.Task[Answer]]] = {}
+        self.used = 0.0
+
+
+class AnswerCache:
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._kept: OrderedDict[tuple[TenantId, Hashable], Answer] = OrderedDict()
+        self._shelves: dict[TenantId, _Shelf] = {}
+        self._asked: set[TenantId] = set()
+        self._bytes = 0
+        self._trusted_until = 0.0
+        self.hits = self.misses = 0
+
+    @property
+    def size(self) -> int:
+        return self._bytes
+
+    def get(self, tenant: TenantId, key: Hashable) -> Answer | None:
+        """The kept answer, where it may still be used."""
+        found = self._kept.get((tenant, key))
+        if found is None or self._clock() >= self._trusted_until:
+            return None
+        self._kept.move_to_end((tenant, key))
+        self._asked.add(tenant)
+        self.hits += 1
+        return found
+
+    async def compute(self, tenant: TenantId, key: Hashable, fn: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer of `fn`, run once for all who ask for the same meanwhile. Somebody who asks after a change does
+        not share a computation that began before it."""
+        shelf = self._shelf(tenant)
+        self.misses += 1
+        flight = shelf.flights.get(key)
+        if flight is not None and flight[0] == shelf.generation:
+            return await asyncio.shield(flight[1])
+        generation = shelf.generation
+        task: asyncio.Task[Answer] = asyncio.create_task(self._compute(shelf, generation, tenant, key, fn))
+        shelf.flights[key] = (generation, task)
+        # Shielded: the first caller's hanging up must not fail those who wait with it.
+        return await asyncio.shield(task)
+
+    async def _compute(
+        self, shelf: _Shelf, generation: int, tenant: TenantId, key: Hashable, fn: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        try:
+            answer = await fn()
+        finally:
+            flight = shelf.flights.get(key)
+            if flight is not None and flight[1] is asyncio.current_task():
+                del shelf.flights[key]
+        unchanged = shelf.generation == generation and self._shelves.get(tenant) is shelf
+        if unchanged and answer.keepable and self._clock() < self._trusted_until:
+            self._keep(shelf, tenant, key, answer)
+        return answer
+
+    def changed(self, tenant: TenantId) -> None:
+        """This process has committed a change of this tenant's catalogue."""
+        shelf = self._shelves.get(tenant)
+        if shelf is not None:
+            self._forget(tenant, shelf)
+
+    def tenants(self) -> list[TenantId]:
+        """Whose versions `refresh` needs; tenants nobody has asked about for a minute are dropped here."""
+        now = self._clock()
+        for tenant in self._asked & self._shelves.keys():
+            self._shelves[tenant].used = now
+        self._asked.clear()
+        horizon = now - _IDLE_SECONDS
+        for tenant, shelf in list(self._shelves.items()):
+            if shelf.used < horizon and not shelf.flights:
+                self._forget(tenant, shelf)
+                del self._shelves[tenant]
+        return list(self._shelves)
+
+    def refresh(self, versions: Mapping[TenantId, int], asked_at: float | None = None) -> None:
+        """What the database said the versions are. A first version counts as a change: what was kept before it was
+        known may be older. `asked_at` is the clock before the statement was sent."""
+        for tenant, version in versions.items():
+            shelf = self._shelves.get(tenant)
+            if shelf is not None and shelf.version != version:
+                self._forget(tenant, shelf)
+                shelf.version = version
+        self._trusted_until = (self._clock() if asked_at is None else asked_at) + ANSWER_TRUST_SECONDS
+
+    def _shelf(self, tenant: TenantId) -> _Shelf:
+        shelf = self._shelves.get(tenant)
+        if shelf is None:
+            shelf = self._shelves[tenant] = _Shelf()
+        shelf.used = self._clock()
+        return shelf
+
+    def _forget(self, tenant: TenantId, shelf: _Shelf) -> None:
+        shelf.generation += 1
+        for key in shelf.keys:
+            self._bytes -= _size(self._kept.pop((tenant, key)))
+        shelf.keys.clear()
+
+    def _keep(self, shelf: _Shelf, tenant: TenantId, key: Hashable, answer: Answer) -> None:
+        size = _size(answer)
+        if size > self._max_bytes // 4:
+            return
+        if (old := self._kept.pop((tenant, key), None)) is not None:
+            self._bytes -= _size(old)
+        self._kept[tenant, key] = answer
+        shelf.keys.add(key)
+        self._bytes += size
+        while self._bytes > self._max_bytes:
+            (whose, oldest), dropped = self._kept.popitem(last=False)
+            self._shelves[whose].keys.discard(oldest)
+            self._bytes -= _size(dropped)
+
+
+def _size(answer: Answer) -> int:
+    return len(answer.body) + _OVERHEAD
+
+
+class KeyMemory(Generic[Credential]):
+    """Keys the database has vouched for, so that a catalogue read from memory needs no statement. Only such reads use
+    it. A key revoked here is forgotten at once; `confirm` brings, four times a second, which keys still stand and
+    unchanged, and what it has not confirmed for a second is not used."""
+
+    def __init__(self, most: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._kept: dict[str, _Remembered[Credential]] = {}
+        self._generation = 0
+        self._trusted_until = 0.0
+
+    def recall(self, secret: str) -> Credential | None:
+        found = self._kept.get(secret)
+        if found is None or self._clock() >= self._trusted_until:
+            return None
+        found.used = True
+        return found.credential
+
+    def begin(self) -> int:
+        """Before the database is asked; hand it to `remember` afterwards."""
+        return self._generation
+
+    def remember(self, secret: str, digest: bytes, credential: Credential, begun: int) -> None:
+        """Not kept where anything was revoked since `begun`."""
+        if begun == self._generation and len(self._kept) < self._most:
+            self._kept[secret] = _Remembered(digest, credential)
+
+    def revoked(self) -> None:
+        """This process has revoked or changed some credential, or some tenant's plan: ask about all of them again."""
+        self._generation += 1
+        self._kept.clear()
+
+    def digests(self) -> list[bytes]:
+        """Which keys `confirm` needs to hear about. Those nobody has used since the last time are dropped."""
+        idle = [secret for secret, one in self._kept.items() if not one.used and one.confirmed]
+        for secret in idle:
+            del self._kept[secret]
+        for one in self._kept.values():
+            one.used = False
+        return [one.digest for one in self._kept.values()]
+
+    def confirm(self, asked: Collection[bytes], standing: Mapping[bytes, Credential], asked_at: float) -> None:
+        """`standing` is the answer to `asked`: the credential as it is now. One that is gone or different is dropped,
+        and so is one remembered while the statement ran, because it may not have seen it."""
+        kept = {}
+        for secret, one in self._kept.items():
+            if one.digest not in asked:
+                kept[secret] = one  # younger than the statement; the next one is asked about it
+            elif standing.get(one.digest) == one.credential:
+                one.confirmed = True
+                kept[secret] = one
+        self._kept = kept
+        self._trusted_until = asked_at + KEY_TRUST_SECONDS
+
+
+class _Remembered(Generic[Credential]):
+    __slots__ = ("confirmed", "credential", "digest", "used")
+
+    def __init__(self, digest: bytes, credential: Credential) -> None:
+        self.digest = digest
+        self.credential = credential
+        self.used = True
+        self.confirmed = False

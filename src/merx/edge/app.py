@@ -1,0 +1,218 @@
+"""Owns the frame every dialect stands in: one Litestar app with strict requests, exact answers and one way to fail.
+
+A dialect is a `Dialect` value. Its handlers are Litestar's (`@get`, `@post`, …) with three words of our own, which
+Litestar keeps as the route's `opt`:
+
+    asks=ListProducts     the struct of the query parameters; the handler calls `request.ask(ListProducts)`
+    public=True           for the document only: this operation needs no credential
+    media="…"             a body type other than JSON; the handler reads `await request.body()` itself
+    errors=(402, 409)     statuses this operation answers with besides the usual ones, for the document
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ControllerRouterHandler
+
+from merx.edge import body, query
+from merx.edge.errors import HttpError, as_error
+from merx.edge.visit import Visit, visit_of
+from merx.kernel.context import Ctx
+from merx.kernel.errors import Kind, MerxError
+from merx.runtime import Runtime
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+JSON_TYPES = ("application/json", "application/merge-patch+json")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class MerxRequest(Request[Any, Any, State]):
+    """What handlers take: `request.ctx` and `request.rt` are what a service wants as its first two arguments."""
+
+    @property
+    def visit(self) -> Visit:
+        return visit_of(self.scope)
+
+    @property
+    def ctx(self) -> Ctx:
+        """Who is asking; raises Unauthenticated where the credential is wrong, or nothing tells the tenant. It may be
+        a context without an actor, where only the shop's host is known: services check scopes themselves."""
+        return self.visit.caller()
+
+    @property
+    def rt(self) -> Runtime:
+        runtime = self.visit.rt
+        assert runtime is not None
+        return runtime
+
+    def ask(self, shape: type[Shape]) -> Shape:
+        """The query string as the struct this route declared with `asks=`."""
+        assert self.route_handler.opt.get("asks") is shape, f"declare asks={shape.__name__} on the route"
+        return query.parse(shape, self.scope["query_string"])
+
+    async def json(self) -> Any:
+        """What Litestar gives the handler as `data`, decoded straight into its type."""
+        wanted = self.route_handler.parsed_fn_signature.parameters["data"].annotation
+        return body.decode(await self.body(), wanted)
+
+
+class MerxResponse(Response[Any]):
+    """Decimals become JSON numbers with all their digits; bytes are sent as they are."""
+
+    def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
+        if isinstance(content, bytes):
+            return content
+        if content is None:
+            return b""
+        return _ENCODER.encode(content) if media_type.endswith("json") else str(content).encode()
+
+
+def encode(value: Any) -> bytes:
+    """The JSON every dialect's answers are made with."""
+    return _ENCODER.encode(value)
+
+
+def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> MerxResponse:
+    """An encoded answer with a status or headers of its own; a handler with neither just returns its struct."""
+    media = "application/json"
+    return MerxResponse(encode(value), status_code=status, media_type=media, headers=dict(headers or {}))
+
+
+Render = Callable[[MerxRequest, MerxError], Response[Any]]
+"""How a dialect writes an error. Headers that any error needs (Allow, Retry-After, …) are added for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Requests a credential may make. `tenant` times as many for all of a tenant's credentials together."""
+
+    minute: int
+    day: int | None = None
+    tenant: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    name: str
+    title: str
+    version: str
+    description: str = ""
+    routes: Mapping[str, Sequence[ControllerRouterHandler]]  # full path prefix -> its handlers
+    mounts: tuple[str, ...] = ()  # what asgi.py sends here; the prefixes of `routes` where not given
+    render: Render
+    error_type: type[msgspec.Struct]  # the error's shape, for the document
+    error_media: str = "application/json"
+    invalid_status: int = 400  # what the dialect answers where a field is wrong, for the document
+    docs: str  # the prefix under which openapi.json and docs are served
+    security: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # OpenAPI security schemes
+    query_key: str | None = None  # the query parameter that may carry a storefront key
+    cached: tuple[str, ...] = ()  # GET paths below these prefixes are catalogue reads, answered from memory
+    open: tuple[str, ...] = ()  # browsers of any origin may call paths below these prefixes
+    slug: Callable[[str], str | None] | None = None  # a shop named in the path
+    quota: Callable[[str, Quota], Quota] | None = None  # (plan, what the plan says) -> this dialect's own limits
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        return self.mounts or tuple(self.routes)
+
+
+def dialect_app(dialect: Dialect, extra: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+    """The dialect's own Litestar app: its 404, 405, 413, 415 and 500 come out in its own shape."""
+
+    def fail(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
+        return failure(dialect, request.scope, exc)
+
+    app = Litestar(
+        [*(Router(prefix, route_handlers=list(handlers)) for prefix, handlers in dialect.routes.items()), *extra],
+        exception_handlers={HTTPException: fail, Exception: fail},
+        before_request=_check_body,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=body.MAX_BODY,
+        request_class=MerxRequest,
+        response_class=MerxResponse,
+        debug=False,
+    )
+    _prepare(app)
+    return app
+
+
+def failure(dialect: Dialect, scope: Any, exc: BaseException) -> Response[Any]:
+    """Any exception as the dialect's answer, with the headers that go with its kind."""
+    visit = visit_of(scope)
+    error = visit.error = as_error(exc, visit.id)
+    response = dialect.render(MerxRequest(scope), error)
+    if isinstance(error, HttpError):
+        response.headers.update(error.headers)
+    if error.retry_after is not None:
+        response.headers.setdefault("Retry-After", str(error.retry_after))
+    elif error.kind in (Kind.BUSY, Kind.LIMITED):
+        response.headers.setdefault("Retry-After", "1")
+    if response.status_code == 401:
+        told = ', error="invalid_token"' if error is visit.denied else ""
+        response.headers.setdefault("WWW-Authenticate", f'Bearer realm="merx"{told}')
+    return response
+
+
+async def _check_body(request: Request[Any, Any, Any]) -> None:
+    """Before the handler: the body's presence and type. Litestar itself would read any type as JSON."""
+    method = request.scope["method"]
+    if method not in _WITH_BODY:
+        return
+    handler = request.route_handler
+    data = handler.parsed_fn_signature.parameters.get("data")
+    media = handler.opt.get("media")
+    if data is None and media is None:
+        return
+    raw = await request.body()
+    if not raw:
+        if data is not None and not data.has_default and not data.is_optional:
+            raise HttpError(400, "missing_body", "This request needs a JSON body.")
+        return
+    sent, _, parameters = visit_of(request.scope).headers.get(b"content-type", b"").decode("latin-1").partition(";")
+    accepted = (media,) if media else JSON_TYPES
+    charset = parameters.lower().partition("charset=")[2].strip(' "')
+    if sent.strip().lower() not in accepted or charset not in ("", "utf-8", "utf8"):
+        raise HttpError(415, "unsupported_media_type", f"Send the body as {accepted[0]}.")
+
+
+def _prepare(app: Litestar) -> None:
+    """Every decoder is built now: a type msgspec can't read is a failed start, not a failed request."""
+    for handler in handlers_of(app):
+        data = handler.parsed_fn_signature.parameters.get("data")
+        if data is not None:
+            body.prepare(data.annotation)
+        if (asks := handler.opt.get("asks")) is not None:
+            query.prepare(asks)
+
+
+def handlers_of(app: Litestar) -> list[HTTPRouteHandler]:
+    found: dict[int, HTTPRouteHandler] = {}
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            found[id(handler)] = handler
+    return list(found.values())
+
+
+__all__ = [
+    "Dialect",
+    "MerxRequest",
+    "MerxResponse",
+    "Quota",
+    "Render",
+    "dialect_app",
+    "encode",
+    "failure",
+    "handlers_of",
+    "reply",
+]

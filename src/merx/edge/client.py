@@ -1,0 +1,94 @@
+"""Owns what the connection tells about the client: its address and scheme past the trusted proxies, and the shop its
+Host header names. Forwarding headers from anyone else are not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from merx.settings import Network
+
+
+class Proxies:
+    """Whose X-Forwarded-For and X-Forwarded-Proto count."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        self._trusted = lru_cache(4096)(self._look_up)
+
+    def _look_up(self, text: str) -> bool:
+        try:
+            address = ip_address(text)
+        except ValueError:
+            return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._networks if network.version == address.version)
+
+    def client(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> tuple[str, bool]:
+        """(address, whether the client came over TLS)"""
+        peer = scope.get("client")
+        address: str = peer[0] if peer else ""
+        https = scope.get("scheme") == "https"
+        if not self._networks or not self._trusted(address):
+            return address, https
+        if (forwarded := headers.get(b"x-forwarded-for")) is not None:
+            address = self._last_untrusted(forwarded.decode("latin-1"), address)
+        if (proto := headers.get(b"x-forwarded-proto")) is not None:
+            # Each proxy appends; ours is the last to have spoken.
+            https = proto.rsplit(b",", 1)[-1].strip().lower() == b"https"
+        return address, https
+
+    def _last_untrusted(self, forwarded: str, peer: str) -> str:
+        """Right to left until an address that is not one of ours; what stands left of it is hearsay."""
+        nearest = peer
+        for part in reversed(forwarded.split(",")):
+            candidate = _bare(part.strip())
+            try:
+                ip_address(candidate)
+            except ValueError:
+                return nearest
+            nearest = candidate
+            if not self._trusted(candidate):
+                return candidate
+        return nearest
+
+
+def _bare(text: str) -> str:
+    """Without a port and brackets: '[::1]:80' and '192.0.2.1:80' are written by some proxies."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
+
+
+@lru_cache(8192)
+def address_bucket(address: str) -> str:
+    """What limits by address count: the address itself, or its /64 for IPv6, where one household has that many."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return f"{IPv6Address(int(found) >> 64 << 64)}/64"
+    return address
+
+
+class Hosts:
+    """`mystore.shops.example.com:443` names the shop `mystore` where the base domain is `shops.example.com`."""
+
+    def __init__(self, base_domain: str) -> None:
+        self._ending = b"." + base_domain.lower().partition(":")[0].encode()
+
+    def slug(self, host: bytes | None) -> str | None:
+        if host is None:
+            return None
+        name = host.rpartition(b":")[0] if b":" in host and not host.endswith(b"]") else host
+        name = name.lower().rstrip(b".")
+        if not name.endswith(self._ending):
+            return None
+        label = name[: -len(self._ending)]
+        return label.decode("latin-1") if label and b"." not in label else None

@@ -1,0 +1,165 @@
+"""Owns what stands before a dialect's app: HEAD and OPTIONS, cross-origin rules, credentials, limits, idempotency, and
+catalogue reads from memory, which never reach the app at all. Plain ASGI, because this is the path that must be fast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Litestar
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
+from litestar.types import Receive, Scope, Send
+from litestar.utils import normalize_path
+
+from merx.edge import headers as fixed
+from merx.edge.answers import Answer, AnswerCache, etag_of
+from merx.edge.app import Dialect, failure
+from merx.edge.credentials import presented, refuse_repeated
+from merx.edge.errors import HttpError, allow
+from merx.edge.gate import Gate
+from merx.edge.idempotency import Idempotency
+from merx.edge.visit import Visit, visit_of
+from merx.kernel.errors import MerxError
+
+MAX_PATH = 8192
+
+
+class Front:
+    def __init__(self, dialect: Dialect, app: Litestar, gate: Gate, answers: AnswerCache) -> None:
+        self.dialect = dialect
+        self.app = app
+        self._gate = gate
+        self._answers = answers
+        self._idempotency = Idempotency(dialect.name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = visit_of(scope)
+        visit.dialect, visit.rt, visit.limiter = self.dialect.name, self._gate.rt, self._gate.limiter
+        path: str = scope["path"]
+        if self.dialect.open and path.startswith(self.dialect.open):
+            visit.extra = fixed.OPEN
+        try:
+            await self._serve(scope, receive, send, visit, path)
+        except MerxError as error:
+            await self._answer_error(scope, receive, send, error)
+
+    async def _serve(self, scope: Any, receive: Receive, send: Send, visit: Visit, path: str) -> None:
+        method = scope["method"]
+        if method == "OPTIONS":
+            return await self._options(scope, send, visit, path)
+        if method == "HEAD":
+            scope["method"], send = "GET", _without_body(send)
+        if len(path) + len(scope["query_string"]) > MAX_PATH:
+            raise HttpError(414, "address_too_long", "The address is longer than 8 KiB.")
+        if "\0" in path:
+            raise HttpError(404, "not_found", "There is nothing at this address.")
+        if len(visit.headers) != len(scope["headers"]):
+            refuse_repeated(scope["headers"])
+        who = presented(scope, visit.headers, self.dialect.query_key)
+        if self.dialect.slug is not None:
+            visit.host_slug = self.dialect.slug(path) or visit.host_slug
+        from_memory = scope["method"] == "GET" and path.startswith(self.dialect.cached) and bool(self.dialect.cached)
+        if not (from_memory and self._gate.recall(visit, who, self.dialect)):
+            await self._gate.enter(visit, who, self.dialect)
+        await self._gate.count(visit, self.dialect)
+        if from_memory and visit.ctx is not None:
+            return await self._catalogue(scope, receive, send, visit, path, who.in_query)
+        if method in ("POST", "PATCH") and b"idempotency-key" in visit.headers and visit.denied is None:
+            return await self._idempotency(self.app, scope, receive, send, visit)
+        await self.app(scope, receive, send)
+        visit.route = scope.get("path_template", "")
+        return None
+
+    # ---- catalogue reads
+
+    async def _catalogue(
+        self, scope: Any, receive: Receive, send: Send, visit: Visit, path: str, in_query: bool
+    ) -> None:
+        ctx = visit.caller()
+        key = (self.dialect.name, path, scope["query_string"], ctx.actor, ctx.scopes)
+        answer = self._answers.get(ctx.tenant, key)
+        if answer is None:
+            answer = await self._answers.compute(ctx.tenant, key, lambda: self._run(scope, receive))
+        visit.route = answer.route
+        if answer.status != 200:
+            return await _send(send, answer.status, list(answer.headers), answer.body)
+        control = () if in_query else fixed.CATALOGUE
+        # The key does not tell the shopper apart from another of the same kind, and the answer must not either.
+        seen = visit.headers.get(b"if-none-match")
+        if seen is not None and _matches(seen, answer.etag):
+            return await _send(send, 304, [(b"etag", answer.etag), *control], b"")
+        return await _send(send, 200, [*answer.headers, (b"etag", answer.etag), *control], answer.body)
+
+    async def _run(self, scope: Any, receive: Receive) -> Answer:
+        """The app's whole answer to this request."""
+        taken = Taken()
+        await self.app(scope, receive, taken)
+        headers = tuple(header for header in taken.headers if header[0] != b"etag")
+        return Answer(taken.status, headers, taken.body, etag_of(taken.body), scope.get("path_template", ""))
+
+    # ---- OPTIONS and errors
+
+    async def _options(self, scope: Any, send: Send, visit: Visit, path: str) -> None:
+        methods = self._allowed(path)
+        if methods is None:
+            raise HttpError(404, "not_found", "There is nothing at this address.")
+        found = [(b"allow", methods.encode())]
+        if visit.extra and b"access-control-request-method" in visit.headers:
+            found += [*fixed.PREFLIGHT, (b"access-control-allow-methods", methods.encode())]
+            visit.extra = ()
+        await _send(send, 204, found, b"")
+
+    def _allowed(self, path: str) -> str | None:
+        try:
+            self.app.asgi_router.handle_routing(path=normalize_path(path), method="TRACE")
+        except MethodNotAllowedException as refused:
+            return allow(refused)
+        except NotFoundException:
+            return None
+        return None
+
+    async def _answer_error(self, scope: Any, receive: Receive, send: Send, error: MerxError) -> None:
+        if scope["method"] == "HEAD":
+            send = _without_body(send)
+        response = failure(self.dialect, scope, error)
+        # Litestar's own response needs nothing of the app to become ASGI.
+        await response.to_asgi_response(None, None)(scope, receive, send)  # type: ignore[arg-type]
+
+
+class Taken:
+    """A `send` that keeps the answer instead of sending it."""
+
+    __slots__ = ("_parts", "headers", "status")
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._parts: list[bytes] = []
+
+    async def __call__(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message["headers"])
+        elif message["type"] == "http.response.body":
+            self._parts.append(message.get("body", b""))
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self._parts)
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _without_body(send: Send) -> Send:
+    async def headless(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return headless
+
+
+def _matches(sent: bytes, etag: bytes) -> bool:
+    return sent.strip() == b"*" or etag[2:] in [one.strip().removeprefix(b"W/") for one in sent.split(b",")]

@@ -1,0 +1,133 @@
+"""Owns the door: the credentials a request presents become a `Credential` (asked of the auth service, or remembered),
+that becomes the request's `Ctx`, and the limits of its plan are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from merx.core.auth.model import Credential
+from merx.edge.answers import KeyMemory
+from merx.edge.app import Dialect, Quota
+from merx.edge.client import address_bucket
+from merx.edge.credentials import Presented
+from merx.edge.limits import Limiter, Verdict
+from merx.edge.visit import Visit
+from merx.kernel.context import Ctx
+from merx.kernel.errors import Forbidden, Kind, MerxError, NotFound
+from merx.kernel.ids import TenantId
+from merx.runtime import Runtime
+
+ANONYMOUS = Quota(minute=600)
+"""Of a client address without a credential; a wrong credential counts here too."""
+
+
+class Authority(Protocol):
+    """What the door asks of the auth and tenant services. The first two raise Unauthenticated."""
+
+    async def by_key(self, rt: Runtime, key: str) -> Credential: ...
+
+    async def by_token(self, rt: Runtime, token: str) -> Credential: ...
+
+    async def by_slug(self, rt: Runtime, slug: str) -> TenantId | None: ...
+
+    def digest(self, rt: Runtime, key: str) -> bytes: ...
+
+    async def standing(self, rt: Runtime, digests: Sequence[bytes]) -> Mapping[bytes, Credential]:
+        """Which of these keys still stand, and as what."""
+        ...
+
+
+class Gate:
+    def __init__(self, rt: Runtime, authority: Authority, limiter: Limiter, keys: KeyMemory[Credential]) -> None:
+        self.rt = rt
+        self.limiter = limiter
+        self.keys = keys
+        self._authority = authority
+
+    def recall(self, visit: Visit, who: Presented, dialect: Dialect) -> bool:
+        """Fills in who is asking from memory, where that is known: for catalogue reads and nothing else."""
+        if who.key is None or who.token is not None:
+            return False
+        found = self.keys.recall(who.key)
+        if found is None or (visit.host_slug is not None and visit.host_slug != found.slug):
+            return False
+        now = datetime.now(UTC)
+        if found.expires_at is not None and found.expires_at <= now:
+            return False
+        if who.in_query and not found.storefront_only:
+            return False
+        visit.credential = found
+        visit.ctx = found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
+        return True
+
+    async def enter(self, visit: Visit, who: Presented, dialect: Dialect) -> None:
+        """Fills in who is asking. What is wrong with a credential is kept until somebody needs one, so that signing in
+        works for a client that sends its stale token along."""
+        now = datetime.now(UTC)
+        try:
+            found = visit.credential = await self._credential(who, visit.host_slug)
+            if found is not None:
+                visit.ctx = found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
+            elif visit.host_slug is not None:
+                tenant = await self._authority.by_slug(self.rt, visit.host_slug)
+                if tenant is None:
+                    raise NotFound("shop")
+                visit.ctx = Ctx(tenant, source=dialect.name, request_id=visit.id, address=visit.address, now=now)
+        except MerxError as refused:
+            if refused.kind not in (Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND):
+                raise
+            visit.denied, visit.credential, visit.ctx = refused, None, None
+
+    async def _credential(self, who: Presented, slug: str | None) -> Credential | None:
+        """A token's, beside which a key only names the shop; else the key's."""
+        key = None if who.key is None else await self._by_key(who)
+        token = None if who.token is None else await self._authority.by_token(self.rt, who.token)
+        found = token or key
+        if found is None:
+            return None
+        if token is not None and key is not None and token.tenant != key.tenant:
+            raise Forbidden("The token and the API key belong to different shops.", code="wrong_tenant")
+        if slug is not None and slug != found.slug:
+            raise Forbidden("This credential belongs to another shop.", code="wrong_tenant")
+        return found
+
+    async def _by_key(self, who: Presented) -> Credential:
+        assert who.key is not None
+        begun = self.keys.begin()
+        found = await self._authority.by_key(self.rt, who.key)
+        if who.in_query and not found.storefront_only:
+            raise Forbidden("A key with more than storefront scopes is sent in a header.", code="key_in_address")
+        self.keys.remember(who.key, self._authority.digest(self.rt, who.key), found, begun)
+        return found
+
+    async def count(self, visit: Visit, dialect: Dialect) -> None:
+        """Takes one request from the caller's and the tenant's quota; raises Limited. The headers are set either
+        way."""
+        subject, tenant, quota = measure(visit, dialect)
+        limiter = self.limiter
+        verdict: Verdict = (
+            limiter.take(subject, tenant, quota)
+            if limiter.shared is None
+            else await limiter.take_shared(subject, tenant, quota)
+        )
+        visit.rate = verdict.headers()
+        if not verdict.allowed:
+            raise verdict.refusal()
+
+
+def measure(visit: Visit, dialect: Dialect) -> tuple[str, str | None, Quota]:
+    """(who is counted, which tenant, against what). A dialect with limits of its own counts by itself."""
+    found = visit.credential
+    if found is None:
+        return f"a:{address_bucket(visit.address)}", None, ANONYMOUS
+    limits = found.limits
+    quota = Quota(limits.per_minute, limits.per_day)
+    tenant = found.tenant.hex
+    subject = f"{tenant}:{found.actor_id.hex}"
+    if dialect.quota is None:
+        return subject, tenant, quota
+    if found.requests_per_minute is None:
+        quota = dialect.quota(found.plan, quota)
+    return f"{dialect.name}:{subject}", f"{dialect.name}:{tenant}", quota

@@ -1,0 +1,111 @@
+"""Owns the outermost frame: every request, whichever app answers it, gets an id, a true client address, the security
+headers, one line in the log and its place in the metrics. Which app answers is decided here too: the longest path
+prefix that ends at a segment's end. The scope's paths are never rewritten; each app owns its full paths."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from litestar.types import ASGIApp
+
+from merx.edge import headers as fixed
+from merx.edge.client import Hosts, Proxies
+from merx.edge.metrics import Metrics
+from merx.edge.request_log import RequestLog
+from merx.edge.visit import SCOPE_KEY, Visit
+
+log = logging.getLogger("merx.edge")
+
+Lifespan = Callable[[Any, Any, Any], Awaitable[None]]
+MAX_IN_FLIGHT = 2000
+
+
+class Gateway:
+    def __init__(
+        self,
+        mounts: Sequence[tuple[str, ASGIApp]],
+        fallback: ASGIApp,
+        lifespan: Lifespan,
+        *,
+        proxies: Proxies,
+        hosts: Hosts,
+        request_log: RequestLog,
+        metrics: Metrics,
+    ) -> None:
+        ordered = sorted(mounts, key=lambda mount: -len(mount[0].rstrip("/")))
+        self._mounts = [(prefix.rstrip("/"), prefix.rstrip("/") + "/", app) for prefix, app in ordered]
+        self._fallback = fallback
+        self._lifespan = lifespan
+        self._proxies, self._hosts = proxies, hosts
+        self._log, self._metrics = request_log, metrics
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        headers = dict(scope["headers"])
+        address, https = self._proxies.client(scope, headers)
+        visit = scope[SCOPE_KEY] = Visit(headers, address, https)
+        visit.host_slug = self._hosts.slug(headers.get(b"host"))
+        method, path, outgoing = scope["method"], scope["path"], _Outgoing(visit, send)
+        metrics = self._metrics
+        metrics.in_flight += 1
+        try:
+            if metrics.in_flight > MAX_IN_FLIGHT:
+                await _plain(outgoing, 503, b'{"error":"overloaded"}', [(b"retry-after", b"1")])
+            else:
+                await self._app_for(path)(scope, receive, outgoing)
+        except asyncio.CancelledError:
+            visit.status = visit.status or 499
+            raise
+        except Exception as bug:
+            log.error("unhandled", exc_info=bug, extra={"request_id": visit.id})
+            if not visit.status:
+                await _plain(outgoing, 500, b'{"error":"internal"}', [])
+        finally:
+            metrics.in_flight -= 1
+            elapsed = time.perf_counter() - visit.started
+            metrics.observe(visit.dialect, method, visit.status, elapsed)
+            self._log.write(visit, method, path, elapsed)
+
+    def _app_for(self, path: str) -> ASGIApp:
+        for exact, below, app in self._mounts:
+            if path.startswith(below) or path == exact:
+                return app
+        return self._fallback
+
+
+class _Outgoing:
+    """`send` with the headers every answer carries."""
+
+    __slots__ = ("_send", "_visit")
+
+    def __init__(self, visit: Visit, send: Any) -> None:
+        self._visit = visit
+        self._send = send
+
+    async def __call__(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            visit = self._visit
+            visit.status = message["status"]
+            more = visit.rate + visit.extra if visit.extra else visit.rate
+            message["headers"] = fixed.complete(list(message["headers"]), more, visit.id, visit.https)
+        await self._send(message)
+
+
+async def _plain(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    found = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": found})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def nothing_here(scope: Any, receive: Any, send: Any) -> None:
+    """What answers an address that belongs to nobody."""
+    await _plain(send, 404, b'{"error":"There is nothing at this address."}', [])

@@ -1,0 +1,90 @@
+"""Owns what is known about one request while it is on its way: a single object in the ASGI scope."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from merx.kernel.context import Ctx
+from merx.kernel.errors import MerxError, Unauthenticated
+
+if TYPE_CHECKING:
+    from merx.core.auth.model import Credential
+    from merx.edge.limits import Limiter
+    from merx.runtime import Runtime
+
+SCOPE_KEY = "merx.visit"
+
+_BIRTH = os.urandom(6).hex()
+_COUNT = itertools.count(1)
+
+
+class Visit:
+    """Filled from the outside in: the gateway knows address and time, the front knows the caller, the handler the
+    route. The log and the metrics read it at the end."""
+
+    __slots__ = (
+        "address",
+        "credential",
+        "ctx",
+        "denied",
+        "dialect",
+        "error",
+        "extra",
+        "headers",
+        "host_slug",
+        "https",
+        "id",
+        "limiter",
+        "rate",
+        "replayed",
+        "route",
+        "rt",
+        "started",
+        "status",
+    )
+
+    def __init__(self, headers: Mapping[bytes, bytes], address: str, https: bool) -> None:
+        self.id = f"{_BIRTH}-{next(_COUNT):x}"
+        self.started = time.perf_counter()
+        self.headers = headers
+        self.address = address
+        self.https = https
+        self.host_slug: str | None = None
+        self.dialect = ""
+        self.route = ""
+        self.status = 0
+        self.rt: Runtime | None = None
+        self.limiter: Limiter | None = None
+        self.credential: Credential | None = None
+        self.ctx: Ctx | None = None
+        self.denied: MerxError | None = None  # why the credential was not accepted; raised where one is needed
+        self.rate: tuple[tuple[bytes, bytes], ...] = ()
+        self.extra: tuple[tuple[bytes, bytes], ...] = ()
+        self.error: MerxError | None = None
+        self.replayed = False
+
+    def caller(self) -> Ctx:
+        """Who is asking. Raises why not, where a credential was wrong or nothing tells the tenant."""
+        if self.denied is not None:
+            raise self.denied
+        if self.ctx is None:
+            raise Unauthenticated("Sign in or send an API key.")
+        return self.ctx
+
+
+def visit_of(scope: Mapping[str, Any]) -> Visit:
+    visit: Visit = scope[SCOPE_KEY]
+    return visit
+
+
+def forked() -> None:
+    """A new process must not repeat its parent's request ids."""
+    global _BIRTH
+    _BIRTH = os.urandom(6).hex()
+
+
+os.register_at_fork(after_in_child=forked)
