@@ -20,3 +20,10 @@ class Runtime(msgspec.Struct, frozen=True):
     payments: Mapping[str, PaymentProvider]
     test_account: Callable[[str, TenantId], Account]
     """The simulator's account of a tenant at a provider: what serves a tenant in test mode without credentials."""
+    revocation_listeners: list[Callable[[], None]] = msgspec.field(default_factory=list)
+    """Told when this process has taken back or narrowed some credential, or changed some tenant's plan: whoever
+    remembers accepted credentials forgets them."""
+
+    def revoked(self) -> None:
+        for heard in self.revocation_listeners:
+            heard()

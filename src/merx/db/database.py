@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from merx.db.pool import Pool
+from merx.db.pool import SHARDS, Pool
 from merx.kernel import ids
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Busy, Conflict, Invalid, MerxError
@@ -36,6 +36,9 @@ INSERT_EVENTS_AND_RAISE = f"""
 with raised as (
   update catalog_versions set version = version + 1, products = products + $8 where tenant_id = $1 and shard = $7
 ){INSERT_EVENTS}"""
+OPEN_VERSIONS = """
+insert into catalog_versions (tenant_id, shard) select $1, s from generate_series(0, $2::int - 1) as s returning 1
+"""
 VERSIONS = "select tenant_id, version from catalog_versions_of($1)"
 
 _DEAD = ("25006", "08", "57P")
@@ -101,6 +104,10 @@ class Tx(Statements):
         """Something that a catalogue answer shows changes here; `products` more (or fewer) of them are shown."""
         self._touched = True
         self._products += products
+
+    async def open_catalog(self) -> None:
+        """A new tenant's catalogue version: a row for each shard."""
+        await self.rows(OPEN_VERSIONS, SHARDS)
 
     async def flush(self) -> None:
         """Writes what was emitted and touched; `begin` calls it just before it commits. The version's row is the last

@@ -164,8 +164,8 @@ class NoCredentials(Refused):
 
     def __init__(self, provider: str) -> None:
         super().__init__(
-            f"This shop takes real payments through {provider} but has no credentials for it: add them in the settings, "
-            f"or switch payment test mode on.",
+            f"This shop takes real payments through {provider} but has no credentials for it: add them in the "
+            f"settings, or switch payment test mode on.",
             provider=provider,
         )
 

@@ -1,0 +1,215 @@
+"""What the outside asks about tenants: who a host or an id names, and how a shop is set up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from weakref import WeakKeyDictionary
+
+from msgspec import UNSET
+
+from merx.core.tenants import accounts, opening, rules, store
+from merx.core.tenants.model import (
+    Configuration,
+    NoCredentials,
+    Plan,
+    SettingsPatch,
+    ShopSettings,
+    SlugTaken,
+    Tenant,
+)
+from merx.db.database import Database, Tx
+from merx.kernel.context import Ctx, system
+from merx.kernel.errors import Forbidden, Invalid, NotFound, Refused
+from merx.kernel.ids import PLATFORM_TENANT, TenantId
+from merx.kernel.money import EXPONENTS
+from merx.ports import Account
+from merx.runtime import Runtime
+
+KNOWN_SECONDS = 5.0
+UNKNOWN_SECONDS = 0.5  # a shop that another process has just opened should be found soon
+_MOST_REMEMBERED = 20_000
+
+__all__ = [
+    "NoCredentials",
+    "account",
+    "create",
+    "find",
+    "find_by_domain",
+    "find_by_slug",
+    "forget",
+    "get",
+    "get_configuration",
+    "get_settings",
+    "list_tenants",
+    "patch_settings",
+    "set_active",
+    "set_plan",
+]
+
+
+# ── Finding, from memory ─────────────────────────────────────────────────────────────────────────────────────────────
+_memory: WeakKeyDictionary[Database, dict[object, tuple[float, Tenant | None]]] = WeakKeyDictionary()
+
+
+async def find(rt: Runtime, tenant: TenantId) -> Tenant | None:
+    """As it was at most KNOWN_SECONDS ago; so are the others that find."""
+    return await _remembered(rt, tenant, lambda: store.by_id(rt.db, tenant))
+
+
+async def find_by_slug(rt: Runtime, slug: str) -> Tenant | None:
+    return await _remembered(rt, slug, lambda: store.by_slug(rt.db, slug))
+
+
+async def find_by_domain(rt: Runtime, domain: str) -> Tenant | None:
+    domain = domain.lower()
+    return await _remembered(rt, ("domain", domain), lambda: store.by_domain(rt.db, domain))
+
+
+async def _remembered(rt: Runtime, key: object, ask: Callable[[], Awaitable[Tenant | None]]) -> Tenant | None:
+    kept = _memory.setdefault(rt.db, {})
+    now = time.monotonic()
+    found = kept.get(key)
+    if found is not None and now < found[0]:
+        return found[1]
+    tenant = await ask()
+    if len(kept) >= _MOST_REMEMBERED:
+        kept.clear()
+    kept[key] = (now + (UNKNOWN_SECONDS if tenant is None else KNOWN_SECONDS), tenant)
+    return tenant
+
+
+def forget(rt: Runtime) -> None:
+    """This process has opened or changed a tenant."""
+    _memory.pop(rt.db, None)
+
+
+# ── The platform's side ──────────────────────────────────────────────────────────────────────────────────────────────
+async def create(
+    rt: Runtime,
+    ctx: Ctx,
+    name: str,
+    *,
+    slug: str | None = None,
+    domain: str | None = None,
+    plan: Plan = Plan.FREE,
+    currency: str = "USD",
+    contact_email: str | None = None,
+) -> Tenant:
+    """A shop without people. Without a slug the name gives one; a slug that was chosen and is taken is SlugTaken."""
+    _require_platform(ctx)
+    for _ in range(opening.TRIES):
+        wanted = await opening.draft(rt, ctx.now, name, slug=slug, domain=domain, plan=plan)
+        async with rt.db.begin(system(wanted.id, ctx.source)) as tx:
+            made = await opening.open_shop(tx, wanted, currency, contact_email)
+        if made is not None:
+            forget(rt)
+            return made
+        if slug is not None or domain is not None:
+            break
+    raise SlugTaken(slug or rules.slug_base(name))
+
+
+async def list_tenants(rt: Runtime, ctx: Ctx, limit: int = 20, offset: int = 0) -> tuple[list[Tenant], int]:
+    """All of them, oldest first, and how many there are."""
+    _require_platform(ctx)
+    return await store.page(rt.db, limit, offset), await store.count(rt.db)
+
+
+async def set_plan(
+    rt: Runtime, ctx: Ctx, tenant: TenantId, plan: Plan, requests_per_minute: int | None = None
+) -> Tenant:
+    """`requests_per_minute`: what was agreed with this tenant; None: what the plan says."""
+    _require_platform(ctx)
+    if requests_per_minute is not None and not 1 <= requests_per_minute <= 10_000_000:
+        raise Invalid("Requests a minute are a number between 1 and 10000000.", field="requests_per_minute")
+    async with rt.db.begin(system(tenant, ctx.source)) as tx:
+        changed = await store.set_plan(tx, tenant, plan, requests_per_minute)
+    return _changed(rt, changed)
+
+
+async def set_active(rt: Runtime, ctx: Ctx, tenant: TenantId, active: bool) -> Tenant:
+    """A tenant that is switched off answers nobody; nothing of it is lost."""
+    _require_platform(ctx)
+    async with rt.db.begin(system(tenant, ctx.source)) as tx:
+        changed = await store.set_active(tx, tenant, active)
+    return _changed(rt, changed)
+
+
+def _changed(rt: Runtime, tenant: Tenant | None) -> Tenant:
+    if tenant is None:
+        raise NotFound("tenant")
+    forget(rt)
+    rt.revoked()
+    return tenant
+
+
+def _require_platform(ctx: Ctx) -> None:
+    ctx.require("*")
+    if ctx.tenant != PLATFORM_TENANT:
+        raise Forbidden("Only the platform's administrators may do this.", code="platform_only")
+
+
+# ── The merchant's side ──────────────────────────────────────────────────────────────────────────────────────────────
+async def get(rt: Runtime, ctx: Ctx) -> Tenant:
+    """The caller's own tenant."""
+    tenant = await find(rt, ctx.tenant)
+    if tenant is None:
+        raise NotFound("tenant")
+    return tenant
+
+
+async def get_settings(rt: Runtime, ctx: Ctx) -> ShopSettings:
+    """For storefronts too: what they may show of it is the dialect's choice."""
+    async with rt.db.begin(ctx) as tx:
+        return await store.settings(tx)
+
+
+async def get_configuration(rt: Runtime, ctx: Ctx) -> Configuration:
+    ctx.require("settings:read")
+    tenant = await get(rt, ctx)
+    async with rt.db.begin(ctx) as tx:
+        return Configuration(tenant, await store.settings(tx), tuple(await store.credential_hints(tx)))
+
+
+async def patch_settings(rt: Runtime, ctx: Ctx, patch: SettingsPatch) -> Configuration:
+    ctx.require("settings:write")
+    tenant = await get(rt, ctx)
+    async with rt.db.begin(ctx) as tx:
+        before = await store.lock_settings(tx)
+        after = rules.patched(before, patch, ctx.now)
+        if after.currency != before.currency:
+            await _check_currency(tx, before, after)
+        if patch.credentials is not UNSET:
+            for provider, given in sorted(patch.credentials.items()):
+                await accounts.change(rt, tx, provider, None if given is None else dict(given))
+        if patch.credentials is not UNSET or after.payment_test_mode != before.payment_test_mode:
+            for hint in await store.credential_hints(tx):
+                await accounts.check_mode(rt, tx, hint.provider, after.payment_test_mode)
+        settings = await store.update_settings(tx, after)
+        return Configuration(tenant, settings, tuple(await store.credential_hints(tx)))
+
+
+async def account(rt: Runtime, ctx: Ctx, provider: str) -> Account:
+    """For a provider's callback, whose signature is checked with this account's secret."""
+    async with rt.db.begin(ctx) as tx:
+        return await accounts.account(rt, tx, provider)
+
+
+async def _check_currency(tx: Tx, before: ShopSettings, after: ShopSettings) -> None:
+    tx.touch_catalog()
+    await tx.flush()  # the version's row is locked before the order counter, as checkout does
+    if await store.counted(tx, "orders"):
+        raise Refused(
+            f"This shop has taken orders in {before.currency}, so its currency can't change any more: open another "
+            f"shop for {after.currency}.",
+            code="currency_in_use",
+            field="currency",
+        )
+    if EXPONENTS[after.currency] != EXPONENTS[before.currency] and await store.shown_products(tx):
+        raise Refused(
+            f"{after.currency} has another number of decimals than {before.currency}, so the prices of the products "
+            f"would change their meaning: change the currency before there are products.",
+            code="currency_in_use",
+            field="currency",
+        )
