@@ -38,7 +38,7 @@ create table credentials (
   expires_at timestamptz,
   created_at timestamptz not null
 );
-create index credentials_subject on credentials (tenant_id, subject);
+create index credentials_actor on credentials (tenant_id, actor_id);
 create index credentials_expiry on credentials (expires_at) where expires_at is not null;
 
 create unlogged table rate_counters (
@@ -170,10 +170,9 @@ create index idempotency_keys_age on idempotency_keys (created_at);
 create table customers (
   tenant_id uuid not null references tenants,
   id uuid not null,
-  number int not null,
   email text not null,
   username text not null,
-  password_hash text,             -- null: known from an order, has never signed in
+  password_hash text,             -- null: a guest, known from an order; otherwise an account
   first_name text not null default '',
   last_name text not null default '',
   phone text,
@@ -181,10 +180,11 @@ create table customers (
   accepts_marketing boolean not null default true,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  primary key (tenant_id, id),
-  unique (tenant_id, email),
-  unique (tenant_id, number)
+  primary key (tenant_id, id)
 );
+-- Nobody proves an e-mail when registering, so an account never takes over what a guest of that address ordered.
+create unique index customers_accounts on customers (tenant_id, email) where password_hash is not null;
+create unique index customers_guests on customers (tenant_id, email) where password_hash is null;
 create index customers_status on customers (tenant_id, status, id);
 
 -- ── Catalogue ────────────────────────────────────────────────────────────────────────────────────────────────────────
