@@ -18,7 +18,7 @@ from merx.core.orders.model import (
 )
 from merx.core.payments import store as payments
 from merx.core.payments.model import OPEN, Payment, Refund
-from merx.core.tenants import steps as tenants
+from merx.core.tenants.accounts import account as provider_account
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.context import Ctx
@@ -175,7 +175,7 @@ async def send_refund(rt: Runtime, ctx: Ctx, refund: Refund) -> None:
     async with rt.db.begin(ctx) as tx:
         payment = await payments.get(tx, refund.payment_id)
         assert payment is not None
-        account = await tenants.payment_account(tx, rt, payment.provider)
+        account = await provider_account(rt, tx, payment.provider)
     request = RefundRequest(
         refund.id, payment.id, payment.reference or "", Money(refund.amount_minor, payment.currency), refund.reason
     )
@@ -192,7 +192,7 @@ async def send_refund(rt: Runtime, ctx: Ctx, refund: Refund) -> None:
 async def close_payment(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
     """Makes an open payment impossible to pay. If it was paid meanwhile, `settle` gives the money back."""
     async with rt.db.begin(ctx) as tx:
-        account = await tenants.payment_account(tx, rt, payment.provider)
+        account = await provider_account(rt, tx, payment.provider)
     try:
         receipt = await rt.payments[payment.provider].cancel(account, payment.id, payment.reference)
     except Upstream:

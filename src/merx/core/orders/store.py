@@ -149,7 +149,8 @@ def _order(row: Any) -> Order:
     values[6], values[7], values[8] = Status(row[6]), PaymentStatus(row[7]), StockState(row[8])
     values[21] = _address.decode(row[21]) if row[21] else None
     values[22] = _address.decode(row[22]) if row[22] else None
-    return Order(*values, _lines.decode(row[len(_NAMES)]))
+    values.append(_lines.decode(row[len(_NAMES)]))
+    return Order(*values)
 
 
 def _json(address: Address | None) -> str | None:

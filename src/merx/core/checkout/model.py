@@ -1,0 +1,50 @@
+"""What a checkout asks for, and what comes of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from merx.core.cart.model import Item, Owner
+from merx.core.orders.model import Address, Order
+from merx.core.payments.model import Payment
+from merx.kernel.ids import CustomerId
+
+PAYMENT_METHODS = ("card", "cod", "bank_transfer", "manual")
+MAX_NOTES = 2000
+
+
+class Buyer(msgspec.Struct, frozen=True):
+    """A shopper named in the request instead of signed in."""
+
+    email: str
+    name: str = ""
+    phone: str | None = None
+
+
+class CheckoutRequest(msgspec.Struct, frozen=True):
+    """Either `owner` (that cart becomes the order) or `items`. With `token`, a payment method of the provider is
+    charged at once; without, the shopper is sent to the provider's page."""
+
+    owner: Owner | None = None
+    items: tuple[Item, ...] = ()
+    customer_id: CustomerId | None = None
+    buyer: Buyer | None = None
+    payment_method: str = "card"
+    shipping_method: str | None = None
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
+    coupon_code: str | None = None
+    notes: str = ""
+    token: str | None = None
+    success_url: str | None = None
+    cancel_url: str | None = None
+    lookup_token: bool = False  # whether the buyer gets a secret that shows this order without signing in
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """`replayed`: this cart had become an order before, and this is that order."""
+
+    order: Order
+    payment: Payment
+    lookup_token: str | None = None
+    replayed: bool = False

@@ -1,0 +1,196 @@
+"""Pure: may this be sold, what is the order, what is asked of the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from merx.core.cart.model import MAX_LINES, Basket, BasketLine, Cart, Item
+from merx.core.cart.rules import check_quantity
+from merx.core.checkout.model import MAX_NOTES, PAYMENT_METHODS, CheckoutRequest
+from merx.core.inventory.model import OutOfStock
+from merx.core.orders.model import Address, Order, OrderLine, PaymentStatus, Status, StockState
+from merx.kernel import ids
+from merx.kernel.errors import Invalid, Refused
+from merx.kernel.ids import LineId, OrderId, PaymentId, VariantId
+from merx.kernel.money import Money
+from merx.ports import Charge, PaymentLine
+
+HOLD = timedelta(minutes=15)
+PAGE_HOLD = timedelta(minutes=30)
+"""How long stock is held for an unpaid order; longer where the shopper is at a payment page."""
+
+_LIMITS = {
+    "line1": 255,
+    "line2": 255,
+    "city": 100,
+    "state": 100,
+    "postal_code": 32,
+    "country": 64,
+    "name": 255,
+    "phone": 32,
+}
+
+
+def check_request(request: CheckoutRequest) -> None:
+    """Raises Invalid, naming the field."""
+    if request.payment_method not in PAYMENT_METHODS:
+        raise Invalid(f"A payment method is one of {', '.join(PAYMENT_METHODS)}.", field="payment_method")
+    if len(request.notes) > MAX_NOTES:
+        raise Invalid(f"Notes have at most {MAX_NOTES} characters.", field="notes")
+    for name, address in (("shipping_address", request.shipping_address), ("billing_address", request.billing_address)):
+        if address is not None:
+            check_address(address, name)
+
+
+def check_address(address: Address, field: str) -> None:
+    for name, limit in _LIMITS.items():
+        if len(getattr(address, name)) > limit:
+            raise Invalid(f"This has at most {limit} characters.", field=f"{field}.{name}")
+
+
+def check_items(items: Sequence[Item]) -> None:
+    if not items:
+        raise Invalid("An order has at least one item.", field="items")
+    if len(items) > MAX_LINES:
+        raise Invalid(f"An order has at most {MAX_LINES} items.", field="items")
+    for place, item in enumerate(items):
+        if item.product_id is None and item.variant_id is None:
+            raise Invalid("An item names a product or a variant.", field=f"items[{place}].product_id")
+        try:
+            check_quantity(item.quantity)
+        except Invalid as wrong:
+            raise Invalid(wrong.message, field=f"items[{place}].quantity") from None
+
+
+def check_sellable(basket: Basket) -> None:
+    """Raises Refused for an empty basket and for what is no longer for sale, OutOfStock for what is short already.
+    Stock is decided for good when it is reserved."""
+    if not basket.lines:
+        raise Refused("The cart is empty.", code="cart_empty")
+    gone = [line.name for line in basket.lines if not line.sellable]
+    if gone:
+        raise Refused(
+            f"No longer for sale: {', '.join(gone)}. Remove it and try again.", code="unavailable", field="items"
+        )
+    wanted: dict[VariantId, int] = {}
+    for line in basket.lines:
+        wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
+    short = [line for line in basket.lines if wanted[line.variant_id] > line.available]
+    if short:
+        raise short_of(basket.lines, [line.variant_id for line in short])
+
+
+def short_of(lines: Sequence[BasketLine], variants: Sequence[VariantId]) -> OutOfStock:
+    names = dict.fromkeys(line.name for line in lines if line.variant_id in set(variants))
+    return OutOfStock(list(dict.fromkeys(variants)), list(names))
+
+
+def provider_of(method: str, configured: str) -> str:
+    """Cash and transfers need no provider; a card goes to the shop's own, or is taken by hand where it has none."""
+    return configured if method == "card" else "manual"
+
+
+def order_of(
+    order_id: OrderId, request: CheckoutRequest, cart: Cart, at_page: bool, immediate: bool, source: str, now: datetime
+) -> Order:
+    """The order as it is written; its number is drawn later. A total of zero is paid from the start."""
+    basket, totals = cart.basket, cart.totals
+    free = totals.total == 0
+    hold = None if immediate or free else now + (PAGE_HOLD if at_page else HOLD)
+    buyer = request.buyer
+    coupon = basket.coupon if basket.coupon_code else None
+    return Order(
+        id=order_id,
+        number=0,
+        customer_id=basket.customer_id,
+        email=buyer.email if buyer else basket.email,
+        customer_name=(buyer.name if buyer else "") or basket.customer_name,
+        phone=(buyer.phone if buyer else None) or basket.phone,
+        status=Status.CONFIRMED if free else Status.PENDING,
+        payment_status=PaymentStatus.PAID if free else PaymentStatus.UNPAID,
+        stock_state=StockState.HELD,
+        hold_expires_at=hold,
+        currency=basket.currency,
+        subtotal_minor=totals.subtotal,
+        discount_minor=totals.discount,
+        shipping_minor=totals.shipping,
+        tax_minor=totals.tax,
+        total_minor=totals.total,
+        tax_included=totals.tax_included,
+        coupon_id=coupon.id if coupon else None,
+        coupon_code=coupon.code if coupon else None,
+        shipping_method=cart.shipping_method.code,
+        payment_method=request.payment_method,
+        shipping_address=request.shipping_address,
+        billing_address=request.billing_address or request.shipping_address,
+        notes=request.notes,
+        cart_id=basket.id,
+        source=source,
+        flagged=None,
+        created_at=now,
+        updated_at=now,
+        lines=_lines(cart),
+    )
+
+
+def _lines(cart: Cart) -> list[OrderLine]:
+    return [
+        OrderLine(
+            id=LineId(ids.new()),
+            product_id=line.product_id,
+            variant_id=line.variant_id,
+            sku=line.sku,
+            name=line.name,
+            variant_title=line.variant_title,
+            image=line.image,
+            quantity=line.quantity,
+            unit_minor=line.unit_minor,
+            total_minor=priced.total,
+            discount_minor=priced.discount,
+            tax_minor=priced.tax,
+        )
+        for line, priced in zip(cart.lines, cart.totals.lines, strict=True)
+    ]
+
+
+def charge_of(payment_id: PaymentId, order: Order, token: str | None, success_url: str, cancel_url: str) -> Charge:
+    """The provider is asked for exactly the order's total."""
+    return Charge(
+        payment_id=payment_id,
+        order_id=order.id,
+        order_number=order.label if order.number else str(order.id),
+        amount=Money(order.total_minor, order.currency),
+        method=order.payment_method,
+        lines=tuple(
+            PaymentLine(
+                f"{line.name} ({line.variant_title})" if line.variant_title else line.name,
+                line.quantity,
+                Money(line.total_minor - line.discount_minor, order.currency),
+            )
+            for line in order.lines
+        ),
+        token=token,
+        email=order.email,
+        success_url=success_url,
+        cancel_url=cancel_url,
+        expires_at=order.hold_expires_at,
+    )
+
+
+def check_return(url: str | None, field: str, default: str, allowed: Sequence[str]) -> str:
+    """Where a payment page sends the shopper back to: only to the shop's own or an allowed origin. An open redirect
+    behind a payment is a present to phishers."""
+    if url is None:
+        return default
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}".lower()
+    own = urlsplit(default)
+    if len(url) > 2000 or parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
+        raise Invalid("This must be an http:// or https:// address of at most 2000 characters.", field=field)
+    if origin != f"{own.scheme}://{own.netloc}".lower() and origin not in [one.lower().rstrip("/") for one in allowed]:
+        raise Invalid(
+            "This address is not among the shop's allowed origins; add its origin in the settings.", field=field
+        )
+    return url

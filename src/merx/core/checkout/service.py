@@ -1,0 +1,245 @@
+"""Selling. PREPARE is one transaction that makes the order and holds its stock, PAY calls the provider with no
+transaction open, SETTLE is one transaction that applies its answer.
+
+A crash between them leaves an order whose payment is due for a check: the worker (healing.py) asks the provider with
+the payment's id, which is also its idempotency key, and goes on from there. So does the client's own repetition.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+
+from merx.core.cart import rules as carts_rules
+from merx.core.cart import store as carts
+from merx.core.cart.model import Basket, Owner
+from merx.core.checkout import rules
+from merx.core.checkout.model import CheckoutRequest, Placed
+from merx.core.coupons import rules as coupon_rules
+from merx.core.coupons import store as coupons
+from merx.core.customers import store as customers
+from merx.core.inventory import store as inventory
+from merx.core.inventory.model import OutOfStock, StockLevel
+from merx.core.orders import rules as order_rules
+from merx.core.orders import steps
+from merx.core.orders import store as orders
+from merx.core.orders.model import Order, Placement, Status
+from merx.core.payments import store as payments
+from merx.core.payments.model import OPEN, Payment
+from merx.core.payments.model import Status as Attempt
+from merx.core.tenants.accounts import account as provider_account
+from merx.db.database import Tx
+from merx.kernel import ids
+from merx.kernel.context import Ctx
+from merx.kernel.errors import Conflict, Declined, Invalid, NotFound, Refused, Upstream
+from merx.kernel.events import INVENTORY_LOW, ORDER_CREATED, Event
+from merx.kernel.ids import OrderId, PaymentId
+from merx.kernel.money import Money
+from merx.ports import Charge, Outcome, Receipt
+from merx.runtime import Runtime
+
+REPLAY = timedelta(minutes=10)
+"""So long after a checkout, another one of the same shopper with nothing in the cart is taken for its repetition."""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    placed: Placed
+    charge: Charge | None  # None: nothing to ask of a provider
+
+
+async def place(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Placed:
+    """Makes one order of a cart or of items. Raises Refused, OutOfStock, CouponRefused with nothing changed; Declined
+    where a token was refused (the order is let go); Upstream never: the order stands and is paid or let go later."""
+    ctx.require("checkout:write")
+    rules.check_request(request)
+    prepared = await _prepare(rt, ctx, request)
+    if prepared.charge is None:
+        return prepared.placed
+    payment = await pay(rt, ctx, prepared.placed.payment, prepared.charge)
+    placed = msgspec.structs.replace(prepared.placed, payment=payment)
+    if payment.status in (Attempt.CAPTURED, Attempt.DECLINED, Attempt.CANCELLED):
+        async with rt.db.begin(ctx) as tx:
+            order = await orders.get(tx, placed.order.id)
+        assert order is not None
+        placed = msgspec.structs.replace(placed, order=order)
+    return placed
+
+
+async def _prepare(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Prepared:
+    order_id = OrderId(ids.new())
+    code = coupon_rules.clean_code(request.coupon_code) if request.coupon_code else None
+    async with rt.db.begin(ctx) as tx:
+        if request.owner is not None:
+            basket = await carts.claim(tx, carts_rules.check_owner(request.owner), order_id, code)
+            if basket is None:
+                return await _replayed(tx, request.owner)
+        else:
+            rules.check_items(request.items)
+            basket = await _basket_of_items(tx, request, code)
+        if request.buyer is not None and basket.customer_id is None:
+            known = await customers.upsert_by_email(tx, request.buyer.email, request.buyer.name, request.buyer.phone)
+            basket = msgspec.structs.replace(basket, customer_id=known.id)
+        rules.check_sellable(basket)
+        return await _write(rt, tx, request, basket, order_id)
+
+
+async def _basket_of_items(tx: Tx, request: CheckoutRequest, code: str | None) -> Basket:
+    basket = await carts.unkept(tx, request.items, code, request.customer_id)
+    if request.customer_id is not None and basket.customer_id is None:
+        raise NotFound("customer", field="customer_id")
+    if len(basket.lines) < len(request.items):
+        found = {line.product_id for line in basket.lines} | {line.variant_id for line in basket.lines}
+        for place, item in enumerate(request.items):
+            if (item.variant_id or item.product_id) not in found:
+                raise Invalid("No such product.", code="product_unknown", field=f"items[{place}].product_id")
+    return basket
+
+
+async def _write(rt: Runtime, tx: Tx, request: CheckoutRequest, basket: Basket, order_id: OrderId) -> Prepared:
+    ctx = tx.ctx
+    cart = carts_rules.price(basket, ctx.now, request.shipping_method, strict=True)
+    provider = rules.provider_of(request.payment_method, basket.payment_provider)
+    immediate = provider == "manual" or cart.totals.total == 0
+    order = rules.order_of(order_id, request, cart, request.token is None, immediate, ctx.source, ctx.now)
+    token = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=") if request.lookup_token else None
+    placement = Placement(ctx.address or None, rt.vault.digest(token) if token else None, basket.version)
+    await orders.insert(tx, order, placement)
+    payment, charge = _payment_of(rt, request, basket, order, "manual" if immediate else provider)
+    await payments.insert(tx, payment, charge, ctx.now + steps.RETRY if charge else None)
+    if order.coupon_id is not None:
+        await coupons.redeem(tx, order.coupon_id, order.shopper)
+    wanted = order_rules.quantities(order.lines)
+    try:
+        levels = await inventory.reserve(tx, order_id, wanted)
+    except OutOfStock as short:
+        raise rules.short_of(basket.lines, short.variants) from None
+    order = msgspec.structs.replace(order, number=await orders.number(tx, order_id))
+    tx.emit(Event(ORDER_CREATED, order_id, dict(order_rules.facts(order))))
+    _say_what_is_low(tx, levels, wanted, basket.low_stock_threshold)
+    return Prepared(Placed(order, payment, token), charge)
+
+
+def _payment_of(
+    rt: Runtime, request: CheckoutRequest, basket: Basket, order: Order, provider: str
+) -> tuple[Payment, Charge | None]:
+    payment_id = PaymentId(ids.new())
+    charge = None
+    if provider == "manual":
+        status = Attempt.CAPTURED if order.total_minor == 0 else Attempt.PENDING
+    else:
+        status = Attempt.CREATED
+        scheme = "https" if rt.settings.public_url.startswith("https://") else "http"
+        shop = f"{scheme}://{basket.slug}.{rt.settings.base_domain}"
+        allowed = basket.allowed_origins
+        success = rules.check_return(
+            request.success_url, "success_url", f"{shop}/checkout/success?order={order.id}", allowed
+        )
+        cancel = rules.check_return(
+            request.cancel_url, "cancel_url", f"{shop}/checkout/cancel?order={order.id}", allowed
+        )
+        charge = rules.charge_of(payment_id, order, request.token, success, cancel)
+    payment = Payment(
+        payment_id, order.id, provider, order.payment_method, status, order.total_minor, order.currency,
+        created_at=order.created_at,
+    )  # fmt: skip
+    return payment, charge
+
+
+def _say_what_is_low(tx: Tx, levels: list[StockLevel], taken: Mapping[ids.VariantId, int], threshold: int) -> None:
+    for level in levels:
+        if level.available <= threshold < level.available + taken[level.variant_id]:
+            facts = {"product_id": str(level.product_id), "variant_id": str(level.variant_id), "stock": level.available}
+            tx.emit(Event(INVENTORY_LOW, level.variant_id, facts))
+
+
+async def _replayed(tx: Tx, owner: Owner) -> Prepared:
+    """The cart is no longer open: somebody (the same click, twice) has just made it an order. Raises Refused where
+    that is too long ago to be the same click."""
+    last = await carts.last_ordered(tx, owner)
+    if last is None or tx.ctx.now - last[1] > REPLAY:
+        raise Refused("The cart is empty.", code="cart_empty")
+    order = await orders.get(tx, last[0])
+    attempts = await payments.of_order(tx, last[0])
+    if order is None or not attempts:
+        raise Conflict("This cart is being checked out; try again in a moment.", code="checkout_in_progress")
+    payment = attempts[0]
+    charge = await payments.charge_of(tx, payment.id) if payment.status is Attempt.CREATED else None
+    return Prepared(Placed(order, payment, replayed=True), charge)
+
+
+async def pay(rt: Runtime, ctx: Ctx, payment: Payment, charge: Charge) -> Payment:
+    """PAY and SETTLE of an attempt that PREPARE has written. An unknown outcome leaves it for the worker."""
+    async with rt.db.begin(ctx) as tx:
+        account = await provider_account(rt, tx, payment.provider)
+    try:
+        receipt = await rt.payments[payment.provider].charge(account, charge)
+    except Upstream:
+        return payment
+    async with rt.db.begin(ctx) as tx:
+        return await steps.settle(tx, payment, receipt)
+
+
+async def pay_order(
+    rt: Runtime, ctx: Ctx, order_id: OrderId, token: str | None, amount: Money | None, return_to: str | None = None
+) -> Placed:
+    """Charges what an order still owes: with a token at once, without at the provider's page. The same payment sent
+    twice is one attempt. Raises Declined with the provider's reason, Refused for an order that owes nothing, Invalid
+    where `amount` is not what is owed."""
+    ctx.require("payments:write")
+    async with rt.db.begin(ctx) as tx:
+        order = await orders.lock(tx, order_id)
+        if order is None:
+            raise NotFound("order")
+        attempts = await payments.of_order(tx, order_id)
+        _check_owed(order, attempts, amount)
+        running = next((attempt for attempt in attempts if attempt.status in OPEN), None)
+        if running is not None and running.provider != "manual":
+            charge = await payments.charge_of(tx, running.id)
+            if charge is None or charge.token != token:
+                await payments.postpone(tx, running.id, ctx.now)
+                raise Conflict(
+                    "Another payment of this order is under way; wait for its end.", code="payment_in_progress",
+                    retry_after=5,
+                )  # fmt: skip
+            payment = running
+        else:
+            payment, charge = await _another_attempt(rt, tx, order, running, token, return_to)
+    paid = await pay(rt, ctx, payment, charge)
+    if paid.status is Attempt.DECLINED:
+        raise Declined("The payment was declined.", reason=paid.reason or "declined")
+    async with rt.db.begin(ctx) as tx:
+        order = await orders.get(tx, order_id)
+    assert order is not None
+    return Placed(order, paid)
+
+
+async def _another_attempt(
+    rt: Runtime, tx: Tx, order: Order, running: Payment | None, token: str | None, return_to: str | None
+) -> tuple[Payment, Charge]:
+    """A new attempt takes the place of an open cash payment."""
+    if running is not None:
+        await payments.move(tx, running.id, Attempt.CANCELLED, Receipt(Outcome.EXPIRED), 0, None)
+    basket = await carts.unkept(tx, [], None, None)
+    provider = basket.payment_provider
+    if provider == "manual":
+        raise Refused("This shop takes no card payments.", code="provider_not_configured")
+    request = CheckoutRequest(token=token, success_url=return_to, cancel_url=return_to)
+    payment, charge = _payment_of(rt, request, basket, order, provider)
+    assert charge is not None
+    await payments.insert(tx, payment, charge, tx.ctx.now + steps.RETRY)
+    return payment, charge
+
+
+def _check_owed(order: Order, attempts: list[Payment], amount: Money | None) -> None:
+    if order.status in (Status.CANCELLED, Status.REFUNDED):
+        raise Refused(f"This order is {order.status}; it can't be paid.", code="order_closed")
+    if any(attempt.captured_minor for attempt in attempts):
+        raise Refused("This order has been paid.", code="already_paid")
+    owed = order.money(order.total_minor)
+    if amount is not None and amount != owed:
+        field = "currency" if amount.currency != owed.currency else "amount"
+        raise Invalid("Amount and currency must equal what the order owes.", field=field, code="amount_mismatch")
