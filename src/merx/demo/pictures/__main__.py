@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from merx.demo import shops
-from merx.demo.pictures import View, draw, ground_for
+from merx.demo.pictures import COLOURS, GROUNDS, View, draw, ground_for
+from merx.demo.pictures.paint import distance
 
 FOLDER = Path(__file__).parent.parent / "static"
 
@@ -18,8 +19,9 @@ def drawn(shop: shops.DemoShop) -> dict[str, str]:
         for position, image in enumerate(shop.images(product)):
             main = picture.colours[image.colour] if image.colour else picture.main
             view = View.DETAIL if position == 1 else View.FRONT
-            ground = picture.ground if picture.ground and main == picture.main else None
-            ground = ground or ground_for(image.file, main, picture.accent)
+            ground = picture.ground or ground_for(product.slug, picture.main, picture.accent)
+            if main != picture.main and distance(GROUNDS[ground], COLOURS[main]) < 150:
+                ground = ground_for(product.slug, main, picture.accent)
             accent = picture.accent if main != picture.accent else picture.main
             found[image.file] = draw(picture.kind, main, accent, ground, picture.form, view)
     return found

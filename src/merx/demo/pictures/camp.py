@@ -31,7 +31,7 @@ def fir(x: int, top: int, foot: int) -> str:
     return rect(x - 4, foot - 4, 8, 16, "#8a5b3d") + shape(body, LEAF)
 
 
-@kind("tent", forms=4, focus=(210, 330), zoom=1.5)
+@kind("tent", forms=4, focus=(180, 270), zoom=1.9)
 def tent(p: Paint, form: int) -> str:
     return (_dome, _tunnel, _tarp, _ridge)[form](p)
 
@@ -281,23 +281,8 @@ def backpack(p: Paint, form: int) -> str:
     return straps + grip + body + zip_ + badge + pocket
 
 
-@kind("drybag", forms=2, focus=(200, 180), zoom=1.5)
+@kind("drybag", focus=(200, 180), zoom=1.5)
 def drybag(p: Paint, form: int) -> str:
-    if form:
-        body = (
-            rect(40, 232, 320, 166, p.main, 66)
-            + rect(40, 232, 84, 166, p.shade, 42)
-            + rect(290, 240, 20, 152, p.deep)
-            + rect(120, 238, 20, 156, p.deep)
-        )
-        return (
-            line("M132 246C132 150 298 150 298 246", p.deep, 15)
-            + body
-            + dashes("M150 252H282", p.deep, 8, 7, 4)
-            + rect(176, 302, 84, 44, p.accent, 10)
-            + rect(190, 318, 56, 11, p.bright, 5)
-            + rect(176, 158, 78, 22, p.accent, 9)
-        )
     neck = (
         rect(142, 116, 116, 30, p.accent, 8)
         + rect(150, 142, 100, 26, p.edge, 6)
@@ -312,3 +297,21 @@ def drybag(p: Paint, form: int) -> str:
         for x, y in ((200, 250), (232, 290), (176, 304))
     )
     return neck + body + drops + oval(200, 378, 68, 8, p.deep, fade(0.4))
+
+
+@kind("duffel", focus=(160, 290), zoom=1.6)
+def duffel(p: Paint, form: int) -> str:
+    body = (
+        rect(40, 232, 320, 166, p.main, 66)
+        + rect(40, 232, 84, 166, p.shade, 42)
+        + rect(290, 240, 20, 152, p.deep)
+        + rect(120, 238, 20, 156, p.deep)
+    )
+    return (
+        line("M132 246C132 150 298 150 298 246", p.deep, 15)
+        + body
+        + dashes("M150 252H282", p.deep, 8, 7, 4)
+        + rect(176, 302, 84, 44, p.accent, 10)
+        + rect(190, 318, 56, 11, p.bright, 5)
+        + rect(176, 158, 78, 22, p.accent, 9)
+    )

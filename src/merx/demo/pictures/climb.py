@@ -44,7 +44,8 @@ def rope(p: Paint, form: int) -> str:
 
     coils = "".join(strand(70 + 13 * i, 112 + 10 * i, (p.shade, p.main)[i % 2]) for i in range(5))
     weave = "".join(
-        f'<ellipse cx="200" cy="232" rx="{70 + 13 * i}" ry="{112 + 10 * i}" fill="none" stroke="{p.accent}" stroke-width="4" stroke-dasharray="9 15" stroke-linecap="butt"/>'
+        f'<ellipse cx="200" cy="232" rx="{70 + 13 * i}" ry="{112 + 10 * i}" fill="none" stroke="{p.accent}" '
+        'stroke-width="4" stroke-dasharray="9 15" stroke-linecap="butt"/>'
         for i in range(5)
     )
     wrap = (
@@ -215,7 +216,7 @@ def kayak(p: Paint, form: int) -> str:
     return water + turn(24, hull + seat + deck) + paddle
 
 
-@kind("paddle", lay=True, focus=(170, 120), zoom=1.6)
+@kind("paddle", lay=True, focus=(246, 150), zoom=1.6)
 def paddle(p: Paint, form: int) -> str:
     shaft = rect(194, 110, 12, 300, p.main, 6) + rect(190, 236, 20, 28, COAL, 6)
     blade = (

@@ -30,11 +30,14 @@ from merx.demo.pictures.paint import (
 def wallpaper(p: Paint, x: int, y: int, w: int, h: int, r: int = 4) -> str:
     """A quiet landscape for a screen: sky, sun and two hills in the product's second colour."""
     low, mid = y + h, y + h * 0.62
-    sky = rect(x, y, w, h, p.bright, r) + disc(x + w * 0.7, y + h * 0.34, min(w, h) * 0.13, GLOW)
-    far = f"M{x} {low - r}V{mid:.0f}Q{x + w * 0.3:.0f} {y + h * 0.38:.0f} {x + w * 0.56:.0f} {low}H{x + r}Q{x} {low} {x} {low - r}Z"
+    sky = rect(x, y, w, h, p.bright, r)
+    sun = disc(round(x + w * 0.7), round(y + h * 0.34), round(min(w, h) * 0.13), GLOW)
+    far = f"M{x} {low - r}V{mid:.0f}Q{x + w * 0.3:.0f} {y + h * 0.38:.0f} {x + w * 0.56:.0f} {low}H{x + r}"
+    far += f"Q{x} {low} {x} {low - r}Z"
     right = x + w
-    near = f"M{right} {low - r}V{mid + 4:.0f}Q{x + w * 0.7:.0f} {y + h * 0.5:.0f} {x + w * 0.16:.0f} {low}H{right - r}Q{right} {low} {right} {low - r}Z"
-    return sky + shape(far, p.accent) + shape(near, p.edge)
+    near = f"M{right} {low - r}V{mid + 4:.0f}Q{x + w * 0.7:.0f} {y + h * 0.5:.0f} {x + w * 0.16:.0f} {low}H{right - r}"
+    near += f"Q{right} {low} {right} {low - r}Z"
+    return sky + sun + shape(far, p.accent) + shape(near, p.edge)
 
 
 @kind("laptop", forms=2, focus=(250, 320), zoom=1.7)
@@ -66,7 +69,7 @@ def minipc(p: Paint, form: int) -> str:
     )
 
 
-@kind("monitor", forms=2, focus=(110, 180), zoom=1.6)
+@kind("monitor", forms=2, focus=(140, 236), zoom=1.6)
 def monitor(p: Paint, form: int) -> str:
     if form:
         stand = shape("M184 310H216L226 384H174Z", p.shade) + rect(116, 384, 168, 16, p.main, 8)
@@ -252,7 +255,12 @@ def handheld(p: Paint, form: int) -> str:
     return turn(-8, body + game + left + right)
 
 
-PAD = "M120 214H280C336 214 360 290 360 342C360 394 316 396 290 352Q276 330 250 330H150Q124 330 110 352C84 396 40 394 40 342C40 290 64 214 120 214Z"
+DASHED = ' stroke-dasharray="9 8"'
+
+PAD = (
+    "M120 214H280C336 214 360 290 360 342C360 394 316 396 290 352Q276 330 250 330H150"
+    "Q124 330 110 352C84 396 40 394 40 342C40 290 64 214 120 214Z"
+)
 
 
 @kind("controller", lay=True, focus=(130, 270), zoom=1.6)
@@ -411,7 +419,9 @@ def chargepad(p: Paint, form: int) -> str:
 def sleeve(p: Paint, form: int) -> str:
     slab = rect(86, 104, 228, 60, STEEL, 14) + rect(86, 104, 228, 20, PAPER, 10, fade(0.5))
     pouch = rect(62, 148, 276, 214, p.shade, 22) + rect(62, 140, 276, 214, p.main, 22)
-    seam = f'<rect x="76" y="154" width="248" height="186" rx="14" fill="none" stroke="{p.pale}" stroke-width="3" stroke-dasharray="9 8"/>'
+    seam = line(
+        "M90 154H310Q324 154 324 168V326Q324 340 310 340H90Q76 340 76 326V168Q76 154 90 154Z", p.pale, 3, DASHED
+    )
     flap = shape("M62 162Q62 140 84 140H316Q338 140 338 162V214Q200 262 62 214Z", p.shade) + rect(
         176, 206, 48, 56, p.accent, 10
     )

@@ -144,7 +144,8 @@ def thermostat(p: Paint, form: int) -> str:
         + line("M134 316A93 93 0 0 1 240 166", p.accent, 12)
         + disc(240, 166, 11, PAPER)
     )
-    figure = f'<text x="206" y="272" font-family="Helvetica,Arial,sans-serif" font-size="68" font-weight="700" text-anchor="middle" fill="{PAPER}">21°</text>'
+    figure = line("M146 222Q148 204 170 204T194 226Q194 240 148 276H196M214 218L236 204V276", PAPER, 11)
+    figure += ring(262, 212, 8, PAPER, 6)
     leaf = shape("M182 322Q184 298 220 298Q218 326 192 326Z", "#7fb795") + line("M184 330L204 310", INK, 3)
     return body + track + figure + leaf
 

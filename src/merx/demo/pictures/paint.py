@@ -24,7 +24,7 @@ COLOURS: dict[str, str] = {
     "ink": "#2f3547",
     "graphite": "#555d6e",
     "silver": "#c3cad3",
-    "white": "#f4efe6",
+    "white": "#e6e1d6",
     "sand": "#d9c3a0",
     "wood": "#b98556",
     "brown": "#8a5b3d",

@@ -111,7 +111,8 @@ def shoe(p: Paint, form: int) -> str:
 @kind("climbshoe", focus=(240, 330), zoom=1.6)
 def climbshoe(p: Paint, form: int) -> str:
     upper = shape(
-        "M86 240Q116 226 152 246Q176 262 206 252C262 268 330 320 350 368Q352 388 330 386L264 378Q180 356 100 386Q72 392 74 360Z",
+        "M86 240Q116 226 152 246Q176 262 206 252C262 268 330 320 350 368"
+        "Q352 388 330 386L264 378Q180 356 100 386Q72 392 74 360Z",
         p.main,
     )
     heel = shape("M86 240Q104 232 126 236L130 376Q100 384 92 388Q72 390 74 360Z", p.deep)
@@ -145,7 +146,7 @@ def sandal(p: Paint, form: int) -> str:
     return back + mid + front + sole + rect(152, 276, 36, 27, p.accent, 6) + rect(240, 312, 32, 24, p.accent, 6)
 
 
-@kind("socks", lay=True, focus=(170, 130), zoom=1.6)
+@kind("socks", lay=True, focus=(190, 250), zoom=1.5)
 def socks(p: Paint, form: int) -> str:
     sock = shape(
         "M120 80H196V268Q198 296 230 314Q276 338 268 372Q258 404 214 396Q150 384 128 338Q116 312 118 270Z", p.main

@@ -319,8 +319,8 @@ def multitool(p: Paint, form: int) -> str:
         + disc(194, 256, 11, STEEL)
         + disc(194, 380, 11, STEEL)
     )
-    cross = rect(187, 296, 14, 44, PAPER, 4) + rect(172, 311, 44, 14, PAPER, 4)
-    return turn(14, tools + blade + body + cross)
+    badge = shape("M168 336L190 298L202 318L208 310L222 336Z", PAPER)
+    return turn(14, tools + blade + body + badge)
 
 
 @kind("axe", lay=True, focus=(200, 160), zoom=1.6)

@@ -204,21 +204,14 @@ class DemoShop(Strict, frozen=True):
 
     def images(self, product: Product) -> tuple[Image, ...]:
         """The main picture, a close look, and one more for each further colour."""
-        colours = list(product.picture.colours)
-        shown = [
-            (f", {colours[0].lower()}" if colours else "", colours[0] if colours else None),
-            (", a closer look", None),
-        ]
-        shown += [(f", {colour.lower()}", colour) for colour in colours[1:]]
-        return tuple(
-            Image(
-                name := f"{product.slug}-{number}.svg",
-                f"/demo/pictures/{self.slug}/{name}",
-                product.name + said,
-                colour,
-            )
-            for number, (said, colour) in enumerate(shown, start=1)
-        )
+        first, *others = list(product.picture.colours) or [None]
+        shown = [(f", {first.lower()}" if first else "", first), (", a closer look", None)]
+        shown += [(f", {colour.lower()}", colour) for colour in others if colour]
+        found = []
+        for number, (said, colour) in enumerate(shown, start=1):
+            file = f"{product.slug}-{number}.svg"
+            found.append(Image(file, f"/demo/pictures/{self.slug}/{file}", product.name + said, colour))
+        return tuple(found)
 
 
 def load(slug: str) -> DemoShop:
