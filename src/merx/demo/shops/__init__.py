@@ -204,13 +204,13 @@ class DemoShop(Strict, frozen=True):
 
     def images(self, product: Product) -> tuple[Image, ...]:
         """The main picture, a close look, and one more for each further colour."""
-        first, *others = list(product.picture.colours) or [None]
-        shown = [(f", {first.lower()}" if first else "", first), (", a closer look", None)]
-        shown += [(f", {colour.lower()}", colour) for colour in others if colour]
+        colours: list[str | None] = [*product.picture.colours] or [None]
+        shown = [("", colours[0]), (", a closer look", None), *[("", colour) for colour in colours[1:]]]
         found = []
         for number, (said, colour) in enumerate(shown, start=1):
             file = f"{product.slug}-{number}.svg"
-            found.append(Image(file, f"/demo/pictures/{self.slug}/{file}", product.name + said, colour))
+            alt = product.name + (f", {colour.lower()}" if colour else said)
+            found.append(Image(file, f"/demo/pictures/{self.slug}/{file}", alt, colour))
         return tuple(found)
 
 
