@@ -6,8 +6,8 @@ errors. A further provider adds `<name>_*.py` here and uses the same accounts, s
 
 from __future__ import annotations
 
-from merx.simulator.accounts import account_for, accounts
+from merx.simulator.accounts import account_for, account_maker
 from merx.simulator.asgi import app
 from merx.simulator.delivery import deliver_due
 
-__all__ = ["account_for", "accounts", "app", "deliver_due"]
+__all__ = ["account_for", "account_maker", "app", "deliver_due"]

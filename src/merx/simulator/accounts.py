@@ -20,7 +20,7 @@ _KEY = re.compile(r"sk_test_sim_([0-9a-f]{32})_([0-9a-f]{24})", re.ASCII)
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
 
 
-def accounts(settings: Settings, vault: Vault) -> Callable[[str, TenantId], Account]:
+def account_maker(settings: Settings, vault: Vault) -> Callable[[str, TenantId], Account]:
     """What a Runtime holds as `test_account`."""
     secret, endpoint = secret_of(vault), internal_url(settings) + PREFIX
 

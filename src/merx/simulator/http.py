@@ -67,7 +67,7 @@ def parse_form(raw: str) -> dict[str, Any]:
     for name, value in pairs:
         head, bracket, _ = name.partition("[")
         steps = _STEP.findall(name[len(head) :]) if bracket else []
-        if len(steps) > 8 or not head or "".join(f"[{step}]" for step in steps) != name[len(head) :]:
+        if len(steps) > 8 or not head or "]" in head or "".join(f"[{step}]" for step in steps) != name[len(head) :]:
             raise Malformed(f"Invalid parameter name: {name[:100]}")
         if "\x00" in name or "\x00" in value:
             raise Malformed("A parameter holds a NUL byte.")

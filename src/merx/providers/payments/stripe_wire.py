@@ -178,7 +178,11 @@ def intent_receipt(intent: Mapping[str, Any]) -> Receipt:
 
 def _money(body: Mapping[str, Any], field: str) -> Money | None:
     amount, currency = body.get(field), body.get("currency")
-    return None if amount is None or currency is None else from_stripe(amount, currency)
+    if amount is None or currency is None:
+        return None
+    if type(amount) is not int:
+        raise TypeError(f"{field} is not an integer")
+    return from_stripe(amount, currency)
 
 
 # ── Callbacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
