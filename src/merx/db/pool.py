@@ -20,6 +20,7 @@ SESSION = {
     "application_name": "merx",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
+    "timezone": "UTC",
     "statement_timeout": "5000",
     "lock_timeout": "1000",
     "idle_in_transaction_session_timeout": "5000",

@@ -1,1 +1,1 @@
-"""Owns the catalogue: products with variants, options and images, the category tree, the words products are found by."""
+"""Owns the catalogue: products with variants, options and images, categories, and the words that find products."""

@@ -1,0 +1,356 @@
+"""Writes products, variants, categories, product_categories and the words of the search. Everything that writes takes
+many at once: one product and a file of a hundred thousand go the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from merx.core.catalog import reading, words
+from merx.core.catalog.model import (
+    Category,
+    CategoryList,
+    Product,
+    ProductDetail,
+    ProductPage,
+    ProductQuery,
+    Sellable,
+    Sort,
+    Variant,
+)
+from merx.core.catalog.tree import ordered
+from merx.db.database import Tx
+from merx.kernel.ids import CategoryId, ProductId, VariantId
+from merx.kernel.money import MAX_MINOR, Currency
+
+TABLES = ("products", "variants", "categories", "product_categories", "search_words", "search_typos")
+
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+PREFLIGHT = """
+select s.currency,
+  (select array_agg(p.slug) from products p where p.tenant_id = $1 and p.slug = any($2::text[]) and p.deleted_at is null),
+  (select json_object_agg(v.sku, v.product_id) from variants v
+   where v.tenant_id = $1 and v.sku = any($3::text[]) and v.deleted_at is null)
+from settings s where s.tenant_id = $1
+"""
+LOCK_PRODUCTS = """
+select id from products where tenant_id = $1 and id = any($2::uuid[]) and deleted_at is null
+order by id for no key update
+"""
+PRODUCTS_BY_SLUG = """
+select slug, id from products where tenant_id = $1 and slug = any($2::text[]) and deleted_at is null
+"""
+LIST_CATEGORIES = """
+select (select sum(v.version)::bigint from catalog_versions v where v.tenant_id = $1),
+  (select json_agg(json_build_array(
+     c.id, c.number, c.parent_id, c.name, c.slug, c.description, c.position, c.created_at))
+   from categories c where c.tenant_id = $1)
+"""
+LOCK_CATEGORIES = "select 1 from settings where tenant_id = $1 for no key update"
+_SELLABLE = """
+select v.id, v.product_id, v.sku, p.name, v.title, p.images -> 0 ->> 'url', v.price_minor,
+  v.active and p.active and v.deleted_at is null and p.deleted_at is null, s.on_hand - s.reserved"""
+SELLABLE = f"""{_SELLABLE}
+from variants v
+join products p on p.tenant_id = $1 and p.id = v.product_id
+join stock s on s.tenant_id = $1 and s.variant_id = v.id
+where v.tenant_id = $1 and v.id = any($2::uuid[])
+"""
+RESOLVE_LINES = f"""
+with named as (
+  select w.place, v.id from unnest($2::uuid[], $3::uuid[]) with ordinality as w (product_id, variant_id, place)
+  join variants v on v.tenant_id = $1 and v.id = w.variant_id and (w.product_id is null or v.product_id = w.product_id)
+  where w.variant_id is not null
+  union all
+  select w.place, first.id from unnest($2::uuid[], $3::uuid[]) with ordinality as w (product_id, variant_id, place)
+  join lateral (
+    select v.id from variants v where v.tenant_id = $1 and v.product_id = w.product_id and v.deleted_at is null
+    order by v.active desc, v.position, v.id limit 1) as first on true
+  where w.variant_id is null){_SELLABLE}, named.place
+from named
+join variants v on v.tenant_id = $1 and v.id = named.id
+join products p on p.tenant_id = $1 and p.id = v.product_id
+join stock s on s.tenant_id = $1 and s.variant_id = v.id
+"""
+
+# ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+WRITE_PRODUCTS = """
+insert into products (tenant_id, id, slug, name, sort_name, description, price_minor, compare_minor, sku, options, images,
+  active, version, created_at, updated_at)
+select $1, w.id, w.slug, w.name, w.sort_name, w.description, w.price_minor, w.compare_minor, w.sku, w.options::jsonb,
+  w.images::jsonb, w.active, w.version, w.created_at, w.updated_at
+from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::text[],
+  $10::text[], $11::text[], $12::bool[], $13::int[], $14::timestamptz[], $15::timestamptz[])
+  as w (id, slug, name, sort_name, description, price_minor, compare_minor, sku, options, images, active, version,
+    created_at, updated_at)
+on conflict (tenant_id, id) do update set slug = excluded.slug, name = excluded.name, sort_name = excluded.sort_name,
+  description = excluded.description, price_minor = excluded.price_minor, compare_minor = excluded.compare_minor,
+  sku = excluded.sku, options = excluded.options, images = excluded.images, active = excluded.active,
+  version = excluded.version, updated_at = excluded.updated_at
+returning 1
+"""
+WRITE_VARIANTS = """
+insert into variants (tenant_id, id, product_id, sku, title, options, price_minor, compare_minor, active, position)
+select $1, w.id, w.product_id, w.sku, w.title, w.options::jsonb, w.price_minor, w.compare_minor, w.active, w.position
+from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bool[],
+  $10::int[]) as w (id, product_id, sku, title, options, price_minor, compare_minor, active, position)
+on conflict (tenant_id, id) do update set sku = excluded.sku, title = excluded.title, options = excluded.options,
+  price_minor = excluded.price_minor, compare_minor = excluded.compare_minor, active = excluded.active,
+  position = excluded.position
+returning 1
+"""
+REMOVE_VARIANTS = """
+update variants set deleted_at = $3 where tenant_id = $1 and id = any($2::uuid[]) and deleted_at is null
+"""
+DELETE_PRODUCT = """
+with sold_no_more as (
+  update variants set deleted_at = $3 where tenant_id = $1 and product_id = $2 and deleted_at is null)
+update products set deleted_at = $3, updated_at = $3, version = version + 1
+where tenant_id = $1 and id = $2 and deleted_at is null
+"""
+CATEGORIZE = """
+with wanted as (
+  select * from unnest($3::uuid[], $4::uuid[], $5::int[]) as w (product_id, category_id, position)),
+gone as (
+  delete from product_categories pc where pc.tenant_id = $1 and pc.product_id = any($2::uuid[]) and not exists (
+    select 1 from wanted w where w.product_id = pc.product_id and w.category_id = pc.category_id))
+insert into product_categories (tenant_id, product_id, category_id, position)
+select $1, w.product_id, w.category_id, w.position from wanted w
+on conflict (tenant_id, product_id, category_id) do update set position = excluded.position
+"""
+DROP_WORDS = """
+delete from search_words s using unnest($2::text[], $3::uuid[]) as w (word, product_id)
+where s.tenant_id = $1 and s.word = w.word and s.product_id = w.product_id
+"""
+PUT_WORDS = """
+insert into search_words (tenant_id, word, product_id, weight, shown)
+select $1, w.word, w.product_id, w.weight, w.shown
+from unnest($2::text[], $3::uuid[], $4::smallint[], $5::bool[]) as w (word, product_id, weight, shown)
+on conflict (tenant_id, word, product_id) do update set weight = excluded.weight, shown = excluded.shown
+"""
+PUT_TYPOS = """
+insert into search_typos (tenant_id, stub, word)
+select $1, w.stub, w.word from unnest($2::text[], $3::text[]) as w (stub, word)
+where not exists (select 1 from search_typos t where t.tenant_id = $1 and t.stub = w.stub and t.word = w.word)
+order by w.stub collate "C", w.word collate "C"
+on conflict do nothing
+"""
+WRITE_CATEGORIES = """
+insert into categories (tenant_id, id, number, parent_id, name, slug, description, position, created_at)
+select $1, w.id, w.number, w.parent_id, w.name, w.slug, w.description, w.position, w.created_at
+from unnest($2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::int[], $9::timestamptz[])
+  as w (id, number, parent_id, name, slug, description, position, created_at)
+on conflict (tenant_id, id) do update set parent_id = excluded.parent_id, name = excluded.name, slug = excluded.slug,
+  description = excluded.description, position = excluded.position
+returning 1
+"""
+LIFT_CATEGORIES = """
+update categories set parent_id = $3 where tenant_id = $1 and parent_id = $2
+"""
+DELETE_CATEGORY = "delete from categories where tenant_id = $1 and id = $2"
+
+_products = msgspec.json.Decoder(tuple[Product, ...])
+_product = msgspec.json.Decoder(Product)
+_categories = msgspec.json.Decoder(list[Category])
+_owners = msgspec.json.Decoder(dict[str, ProductId])
+
+
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def list_products(tx: Tx, query: ProductQuery) -> ProductPage:
+    asked = words.asked(query.search) if query.search and query.search.strip() else None
+    narrowed = query.in_stock is not None or query.min_price is not None or query.max_price is not None
+    sort = query.sort or Sort.RELEVANCE
+    if asked is None and sort is Sort.RELEVANCE:
+        sort = Sort.NEWEST
+    shape = reading.Shape(query.active is True, asked is not None, query.category is not None, narrowed, sort)
+    values = _arguments(query, asked or [])
+    row = await tx.row(reading.LISTS[shape], *[values[name] for name in reading.TAKES[shape]])
+    assert row is not None
+    return ProductPage(_products.decode(row[2]) if row[2] else (), row[1] or 0, row[0] or 0)
+
+
+def _arguments(query: ProductQuery, asked: Sequence[str]) -> Mapping[str, Any]:
+    stubs = [(stub, place) for place, word in enumerate(asked, 1) for stub in words.stubs(word)]
+    category = (query.category or "").strip()
+    return {
+        "limit": query.limit,
+        "offset": query.offset,
+        "active": [True, False] if query.active is None else [query.active],
+        "low": asked,
+        "high": [f"{word}\U0010ffff" if len(word) > 1 else word for word in asked],  # one letter begins too much
+        "stubs": [stub for stub, _ in stubs],
+        "places": [place for _, place in stubs],
+        "slugs": [category, words.slugify(category, "")],
+        "name": category,
+        "lowest": _bounds(query.min_price, 0, ROUND_CEILING),
+        "highest": _bounds(query.max_price, MAX_MINOR, ROUND_FLOOR),
+        "in_stock": query.in_stock,
+    }
+
+
+def _bounds(bound: Decimal | int | str | None, otherwise: int, rounding: str) -> list[int]:
+    """In minor units of currencies with no, two and three decimals."""
+    if bound is None:
+        return [otherwise] * 3
+    exact = min(Decimal(bound), Decimal(MAX_MINOR))
+    return [int(exact.scaleb(digits).to_integral_value(rounding)) for digits in (0, 2, 3)]
+
+
+async def get_product(tx: Tx, key: ProductId | str, shown: bool) -> ProductDetail | None:
+    """By id, or by slug where `key` is text. `shown`: only what shoppers see."""
+    if isinstance(key, str):
+        row = await tx.row(reading.SHOWN_BY_SLUG if shown else reading.KEPT_BY_SLUG, key)
+    else:
+        row = await tx.row(reading.SHOWN_BY_ID if shown else reading.KEPT_BY_ID, key)
+    return ProductDetail(_product.decode(row[1]), row[0] or 0) if row and row[1] else None
+
+
+async def kept_products(tx: Tx, products: Sequence[ProductId]) -> tuple[Product, ...]:
+    """As merchants see them, in the order of their ids."""
+    row = await tx.row(reading.KEPT_PRODUCTS, list(products))
+    return _products.decode(row[0]) if row and row[0] else ()
+
+
+async def exported(tx: Tx, after: UUID, limit: int) -> tuple[Product, ...]:
+    row = await tx.row(reading.EXPORTED, after, limit)
+    return _products.decode(row[0]) if row and row[0] else ()
+
+
+async def preflight(
+    tx: Tx, slugs: Iterable[str] = (), skus: Iterable[str] = ()
+) -> tuple[Currency, set[str], dict[str, ProductId]]:
+    """The shop's currency, which of the slugs are taken, and which products the SKUs belong to."""
+    row = await tx.row(PREFLIGHT, list(slugs), list(skus))
+    assert row is not None
+    return Currency(row[0]), set(row[1] or ()), _owners.decode(row[2]) if row[2] else {}
+
+
+async def lock_products(tx: Tx, products: Sequence[ProductId]) -> list[ProductId]:
+    """Nobody else changes them until the transaction ends. What is missing from the answer is not there."""
+    return [row[0] for row in await tx.rows(LOCK_PRODUCTS, list(products))]
+
+
+async def products_by_slug(tx: Tx, slugs: Sequence[str]) -> dict[str, ProductId]:
+    return {row[0]: row[1] for row in await tx.rows(PRODUCTS_BY_SLUG, list(slugs))}
+
+
+async def list_categories(tx: Tx) -> CategoryList:
+    row = await tx.row(LIST_CATEGORIES)
+    return CategoryList(ordered(_categories.decode(row[1])) if row and row[1] else (), (row[0] if row else 0) or 0)
+
+
+async def lock_categories(tx: Tx) -> None:
+    """One transaction at a time makes and moves categories, so that their numbers and their tree are sound."""
+    await tx.row(LOCK_CATEGORIES)
+
+
+async def sellable(tx: Tx, variants: Sequence[VariantId]) -> dict[VariantId, Sellable]:
+    return {row[0]: Sellable(*row) for row in await tx.rows(SELLABLE, list(variants))}
+
+
+async def resolve_lines(tx: Tx, wanted: Sequence[tuple[ProductId | None, VariantId | None]]) -> list[Sellable | None]:
+    """What each of `wanted` sells, in its order. A product without a variant means its first active one; None: there
+    is no such product, or the variant is not the product's."""
+    rows = await tx.rows(RESOLVE_LINES, [product for product, _ in wanted], [variant for _, variant in wanted])
+    found = {row[9]: Sellable(*tuple(row)[:9]) for row in rows}
+    return [found.get(place) for place in range(1, len(wanted) + 1)]
+
+
+# ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def write_products(tx: Tx, products: Sequence[Product]) -> None:
+    """Makes or overwrites them, each as it is, without its children."""
+    tx.touch_catalog()
+    rows = [
+        (
+            p.id,
+            p.slug,
+            p.name,
+            words.sort_key(p.name),
+            p.description,
+            p.price_minor,
+            p.compare_minor,
+            p.sku,
+            _text(p.options),
+            _text(p.images),
+            p.active,
+            p.version,
+            p.created_at,
+            p.updated_at,
+        )
+        for p in products
+    ]
+    await tx.rows(WRITE_PRODUCTS, *_columns(rows, 14))
+
+
+async def write_variants(tx: Tx, variants: Sequence[tuple[ProductId, int, Variant]]) -> None:
+    """(product, position, variant); stock is the inventory's."""
+    tx.touch_catalog()
+    rows = [
+        (v.id, product, v.sku, v.title, _text(v.options), v.price_minor, v.compare_minor, v.active, position)
+        for product, position, v in variants
+    ]
+    await tx.rows(WRITE_VARIANTS, *_columns(rows, 9))
+
+
+async def remove_variants(tx: Tx, variants: Sequence[VariantId]) -> None:
+    """They leave the shop; orders and the ledger keep them."""
+    tx.touch_catalog()
+    await tx.run(REMOVE_VARIANTS, list(variants), tx.ctx.now)
+
+
+async def delete_product(tx: Tx, product: ProductId, shown: bool) -> None:
+    """It leaves the shop, with its variants, and its slug and SKUs are free again. `shown`: it was active."""
+    tx.touch_catalog(products=-1 if shown else 0)
+    await tx.run(DELETE_PRODUCT, product, tx.ctx.now)
+
+
+async def categorize(tx: Tx, wanted: Mapping[ProductId, Sequence[CategoryId]]) -> None:
+    """Exactly these categories for each of these products."""
+    tx.touch_catalog()
+    rows = [(product, one, at) for product, given in wanted.items() for at, one in enumerate(given)]
+    await tx.run(CATEGORIZE, list(wanted), *_columns(rows, 3))
+
+
+async def drop_words(tx: Tx, gone: Sequence[tuple[str, ProductId]]) -> None:
+    await tx.run(DROP_WORDS, *_columns(gone, 2))
+
+
+async def put_words(tx: Tx, found: Sequence[tuple[str, ProductId, int, bool]]) -> None:
+    """(word, product, weight, shown)"""
+    await tx.run(PUT_WORDS, *_columns(found, 4))
+
+
+async def put_typos(tx: Tx, slips: Sequence[tuple[str, str]]) -> None:
+    """(stub, word): how `word` is found in spite of a slip."""
+    await tx.run(PUT_TYPOS, *_columns(slips, 2))
+
+
+async def write_categories(tx: Tx, categories: Sequence[Category]) -> None:
+    """Makes or overwrites them; parents come before their children."""
+    tx.touch_catalog()
+    rows = [(c.id, c.number, c.parent_id, c.name, c.slug, c.description, c.position, c.created_at) for c in categories]
+    await tx.rows(WRITE_CATEGORIES, *_columns(rows, 8))
+
+
+async def lift_categories(tx: Tx, category: CategoryId, parent: CategoryId | None) -> None:
+    """Its children become its parent's."""
+    tx.touch_catalog()
+    await tx.run(LIFT_CATEGORIES, category, parent)
+
+
+async def delete_category(tx: Tx, category: CategoryId) -> None:
+    """Its products stay, without it."""
+    tx.touch_catalog()
+    await tx.run(DELETE_CATEGORY, category)
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [[row[at] for row in rows] for at in range(width)]

@@ -1,0 +1,130 @@
+"""How edits become rows: one way for a single product and for a file of them. Inside somebody else's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from merx.core.catalog import model, store, words
+from merx.core.catalog.model import CategoryKey, Product, SkuTaken
+from merx.core.catalog.rules import Edit
+from merx.core.catalog.tree import Tree
+from merx.core.inventory import store as inventory
+from merx.db.database import Tx
+from merx.kernel.errors import Invalid
+from merx.kernel.ids import CategoryId, ProductId, VariantId
+
+COUNTED = 9
+"""A tenth product of one name gets a slug with random letters: counting on would need a look-up each."""
+
+
+def slug_candidates(base: str) -> list[str]:
+    return [base, *[f"{base[: model.MAX_SLUG - 2]}-{number}" for number in range(2, COUNTED + 1)]]
+
+
+async def write(tx: Tx, edits: Sequence[Edit], tree: Tree | None, typos: set[tuple[str, str]]) -> None:
+    """All of the edits but what changes stock, which comes last: `write_stock`. New slips are left in `typos`."""
+    await _check_skus(tx, edits)
+    for edit in edits:
+        tx.touch_catalog(products=edit.shown_more)
+    sorted_in = {e.after.id: keys for e in edits if tree and (keys := _keys(e, tree)) is not None}
+    if tree is not None and tree.made:
+        made, tree.made = tree.made, []
+        await store.write_categories(tx, made)
+    await store.write_products(tx, [edit.after for edit in edits])
+    if removed := [one.id for edit in edits if edit.before for one in _removed(edit.before, edit.after)]:
+        await store.remove_variants(tx, removed)
+    if variants := [row for edit in edits for row in _changed_variants(edit)]:
+        await store.write_variants(tx, variants)
+    if sorted_in:
+        await store.categorize(tx, sorted_in)
+    await write_words(tx, edits, typos)
+    if opened := [
+        (variant.id, edit.after.id, edit.stock.get(variant.id, 0)) for edit in edits for variant in _new_variants(edit)
+    ]:
+        await inventory.open_stock(tx, opened)
+
+
+async def write_stock(tx: Tx, edits: Sequence[Edit], reason: str) -> None:
+    """Counts of variants that were there before. To be the last thing in a transaction."""
+    wanted: dict[VariantId, int] = {}
+    for edit in edits:
+        levels = {one.id: one.available for one in edit.before.variants} if edit.before else {}
+        wanted |= {one: count for one, count in edit.stock.items() if one in levels and levels[one] != count}
+    if wanted:
+        await inventory.set_available(tx, wanted, reason)
+
+
+async def write_words(tx: Tx, edits: Sequence[Edit], typos: set[tuple[str, str]]) -> None:
+    gone: list[tuple[str, ProductId]] = []
+    found: list[tuple[str, ProductId, int, bool]] = []
+    for edit in edits:
+        product, before = edit.after, edit.before
+        was = _weights(before) if before else {}
+        now = _weights(product)
+        same = before is not None and before.active == product.active
+        gone += [(word, product.id) for word in was if word not in now]
+        found += [
+            (word, product.id, weight, product.active)
+            for word, weight in now.items()
+            if not (same and was.get(word) == weight)
+        ]
+        typos.update((stub, word) for word in now if word not in was for stub in words.stubs(word))
+    if gone:
+        await store.drop_words(tx, gone)
+    if found:
+        await store.put_words(tx, found)
+
+
+async def drop_words(tx: Tx, product: Product) -> None:
+    if known := _weights(product):
+        await store.drop_words(tx, [(word, product.id) for word in known])
+
+
+def resolve(tree: Tree, keys: Sequence[CategoryKey]) -> list[CategoryId]:
+    if len(keys) > model.MAX_CATEGORIES:
+        raise Invalid(f"A product is in at most {model.MAX_CATEGORIES} categories.", field="categories")
+    return list(dict.fromkeys(tree.resolve(key).id for key in keys))
+
+
+def _keys(edit: Edit, tree: Tree) -> list[CategoryId] | None:
+    return None if edit.categories is None else resolve(tree, edit.categories)
+
+
+def _weights(product: Product) -> dict[str, int]:
+    skus = [variant.sku for variant in product.variants if variant.sku]
+    return dict(words.weigh(product.name, skus, product.description))
+
+
+def _removed(before: Product, after: Product) -> Iterator[model.Variant]:
+    kept = {one.id for one in after.variants}
+    return (one for one in before.variants if one.id not in kept)
+
+
+def _new_variants(edit: Edit) -> Iterator[model.Variant]:
+    known = {one.id for one in edit.before.variants} if edit.before else set()
+    return (one for one in edit.after.variants if one.id not in known)
+
+
+def _changed_variants(edit: Edit) -> Iterator[tuple[ProductId, int, model.Variant]]:
+    was = {one.id: (at, one) for at, one in enumerate(edit.before.variants)} if edit.before else {}
+    for at, one in enumerate(edit.after.variants):
+        if was.get(one.id) != (at, one):
+            yield edit.after.id, at, one
+
+
+async def _check_skus(tx: Tx, edits: Sequence[Edit]) -> None:
+    """Raises SkuTaken where another product, or another edit, has one."""
+    holders: dict[str, ProductId] = {}
+    for edit in edits:
+        was = {one.sku for one in edit.before.variants} if edit.before else set()
+        for one in edit.after.variants:
+            if (
+                one.sku is not None
+                and one.sku not in was
+                and holders.setdefault(one.sku, edit.after.id) != edit.after.id
+            ):
+                raise SkuTaken([one.sku])
+    if holders:
+        _, _, owners = await store.preflight(tx, (), holders)
+        if taken := [sku for sku, owner in owners.items() if owner != holders[sku]]:
+            raise SkuTaken(taken)
