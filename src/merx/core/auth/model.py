@@ -96,6 +96,24 @@ class Tokens(msgspec.Struct, frozen=True):
     token_type: str = "Bearer"  # noqa: S105
 
 
+class RefreshToken(msgspec.Struct, frozen=True):
+    session: SessionId
+    actor: ActorKind
+    actor_id: UUID
+    used_at: datetime | None
+    successor_unused: bool
+    session_live: bool
+
+    def repeatable(self, now: datetime) -> bool:
+        """Whether it was only just spent and nobody has gone on from there: an answer that got lost."""
+        return (
+            self.session_live
+            and self.successor_unused
+            and self.used_at is not None
+            and now - self.used_at <= REFRESH_GRACE
+        )
+
+
 class SignedIn(msgspec.Struct, frozen=True):
     tenant: Tenant
     member: Member

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
-from weakref import WeakKeyDictionary
-
 from msgspec import UNSET
 
 from merx.core.tenants import accounts, opening, rules, store
+from merx.core.tenants.directory import find, find_by_domain, find_by_slug, forget
 from merx.core.tenants.model import (
     Configuration,
     NoCredentials,
@@ -18,17 +15,13 @@ from merx.core.tenants.model import (
     SlugTaken,
     Tenant,
 )
-from merx.db.database import Database, Tx
+from merx.db.database import Tx
 from merx.kernel.context import Ctx, system
 from merx.kernel.errors import Forbidden, Invalid, NotFound, Refused
 from merx.kernel.ids import PLATFORM_TENANT, TenantId
 from merx.kernel.money import EXPONENTS
 from merx.ports import Account
 from merx.runtime import Runtime
-
-KNOWN_SECONDS = 5.0
-UNKNOWN_SECONDS = 0.5  # a shop that another process has just opened should be found soon
-_MOST_REMEMBERED = 20_000
 
 __all__ = [
     "NoCredentials",
@@ -46,42 +39,6 @@ __all__ = [
     "set_active",
     "set_plan",
 ]
-
-
-# ── Finding, from memory ─────────────────────────────────────────────────────────────────────────────────────────────
-_memory: WeakKeyDictionary[Database, dict[object, tuple[float, Tenant | None]]] = WeakKeyDictionary()
-
-
-async def find(rt: Runtime, tenant: TenantId) -> Tenant | None:
-    """As it was at most KNOWN_SECONDS ago; so are the others that find."""
-    return await _remembered(rt, tenant, lambda: store.by_id(rt.db, tenant))
-
-
-async def find_by_slug(rt: Runtime, slug: str) -> Tenant | None:
-    return await _remembered(rt, slug, lambda: store.by_slug(rt.db, slug))
-
-
-async def find_by_domain(rt: Runtime, domain: str) -> Tenant | None:
-    domain = domain.lower()
-    return await _remembered(rt, ("domain", domain), lambda: store.by_domain(rt.db, domain))
-
-
-async def _remembered(rt: Runtime, key: object, ask: Callable[[], Awaitable[Tenant | None]]) -> Tenant | None:
-    kept = _memory.setdefault(rt.db, {})
-    now = time.monotonic()
-    found = kept.get(key)
-    if found is not None and now < found[0]:
-        return found[1]
-    tenant = await ask()
-    if len(kept) >= _MOST_REMEMBERED:
-        kept.clear()
-    kept[key] = (now + (UNKNOWN_SECONDS if tenant is None else KNOWN_SECONDS), tenant)
-    return tenant
-
-
-def forget(rt: Runtime) -> None:
-    """This process has opened or changed a tenant."""
-    _memory.pop(rt.db, None)
 
 
 # ── The platform's side ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,7 @@ on conflict do nothing returning {_TENANT}
 TENANT_BY_ID = f"select {_TENANT} from tenants where id = $1 and not system"
 TENANT_BY_SLUG = f"select {_TENANT} from tenants where slug = $1 and not system"
 TENANT_BY_DOMAIN = f"select {_TENANT} from tenants where domain = $1 and not system"
-TENANTS_BY_IDS = f"select {_TENANT} from tenants where id = any($1::uuid[]) order by created_at, id"
+TENANTS_BY_IDS = f"select {_TENANT} from tenants where id = any($1::uuid[]) order by created_at, id limit $2 offset $3"
 TENANTS = f"select {_TENANT} from tenants where not system order by created_at, id limit $1 offset $2"
 COUNT_TENANTS = "select count(*) from tenants where not system"
 TAKEN_SLUGS = "select slug from tenants where starts_with(slug, $1)"
@@ -94,8 +94,9 @@ async def by_domain(db: Database, domain: str) -> Tenant | None:
     return _tenant(await db.lookup(TENANT_BY_DOMAIN, domain))
 
 
-async def by_ids(db: Database, tenants: list[TenantId]) -> list[Tenant]:
-    return [_as_tenant(row) for row in await db.lookups(TENANTS_BY_IDS, tenants)]
+async def by_ids(db: Database, tenants: list[TenantId], limit: int = 1000, offset: int = 0) -> list[Tenant]:
+    """Oldest first; the platform's own among them."""
+    return [_as_tenant(row) for row in await db.lookups(TENANTS_BY_IDS, tenants, limit, offset)]
 
 
 async def page(db: Database, limit: int, offset: int) -> list[Tenant]:

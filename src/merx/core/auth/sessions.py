@@ -1,0 +1,47 @@
+"""Opening and ending sessions inside somebody else's transaction: for people here, for shoppers one floor up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from merx.core.auth import rules, store
+from merx.core.auth.model import ACCESS_LIFE, REFRESH_IDLE_LIFE, SESSION_LIFE, Tokens
+from merx.db.database import Tx
+from merx.kernel import ids
+from merx.kernel.context import ActorKind
+from merx.kernel.ids import SessionId, TenantId
+from merx.runtime import Runtime
+
+
+async def open_session(rt: Runtime, tx: Tx, actor: ActorKind, actor_id: UUID, scopes: Iterable[str]) -> Tokens:
+    """A new session with its first tokens. What it may do is kept beside it and is asked at each request."""
+    now, session = tx.ctx.now, SessionId(ids.new())
+    ends = now + SESSION_LIFE
+    refresh = rules.first_refresh(tx.ctx.tenant)
+    await store.insert_session(tx, session, actor, actor_id, ends, rt.vault.digest(refresh), now + REFRESH_IDLE_LIFE)
+    digest = session_digest(rt, session)
+    await store.insert_credential(tx, digest, "session", session, actor, actor_id, sorted(scopes), ends)
+    return tokens(rt, tx.ctx.tenant, actor_id, session, refresh, now)
+
+
+def tokens(rt: Runtime, tenant: TenantId, actor_id: UUID, session: SessionId, refresh: str, now: datetime) -> Tokens:
+    access = rules.make_access(rt.vault.key("jwt"), rt.settings.public_url, tenant, actor_id, session, now)
+    return Tokens(access, refresh, int(ACCESS_LIFE.total_seconds()), session)
+
+
+async def end(rt: Runtime, tx: Tx, session: SessionId) -> None:
+    """Its access tokens and its refresh tokens are worth nothing from the commit on."""
+    await store.end_session(tx, session)
+    await store.delete_credentials(tx, [session_digest(rt, session)])
+
+
+async def end_all(rt: Runtime, tx: Tx, actor_id: UUID, but: SessionId | None = None) -> None:
+    """Every session of one person or shopper in this tenant, but perhaps the one that asks."""
+    ended = await store.end_sessions_of(tx, actor_id, but)
+    await store.delete_credentials(tx, [session_digest(rt, session) for session in ended])
+
+
+def session_digest(rt: Runtime, session: SessionId) -> bytes:
+    return rt.vault.digest(f"session/{session}")
