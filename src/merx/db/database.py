@@ -22,7 +22,7 @@ from merx.kernel.errors import Busy, Conflict, Invalid, MerxError
 from merx.kernel.events import Event
 from merx.kernel.ids import TenantId
 
-TABLES = ("outbox", "catalog_versions")
+TABLES = ("catalog_versions",)
 INSERT_EVENTS = """
 insert into outbox (tenant_id, id, kind, subject, facts, created_at)
 select $1, e.id, e.kind, e.subject, e.facts::jsonb, $6

@@ -214,54 +214,60 @@ def table(p: Paint, form: int) -> str:
     return legs + top + rect(48, 252, 304, 18, p.shade, 6) + things
 
 
+def _trekking_pack(p: Paint, straps: str) -> str:
+    roll = rect(98, 86, 204, 50, p.accent, 25) + disc(123, 111, 15, p.edge) + line("M150 86V136M250 86V136", COAL, 9)
+    body = (
+        rect(112, 168, 176, 232, p.main, 32)
+        + rect(112, 168, 44, 232, p.shade, 22)
+        + rect(104, 132, 192, 72, p.tint, 28)
+        + rect(104, 178, 192, 26, p.shade, 12)
+    )
+    pocket = (
+        rect(138, 286, 124, 98, p.shade, 20)
+        + rect(138, 286, 124, 30, p.main, 14)
+        + line("M158 204V286M242 204V286", COAL, 8)
+        + rect(150, 236, 18, 20, p.accent, 4)
+        + rect(234, 236, 18, 20, p.accent, 4)
+    )
+    return (
+        straps
+        + roll
+        + body
+        + pocket
+        + rect(70, 290, 40, 96, p.shade, 14)
+        + rect(290, 290, 40, 96, p.shade, 14)
+        + rect(298, 250, 24, 60, SKY, 8)
+    )
+
+
+def _flap_pack(p: Paint, straps: str) -> str:
+    body = rect(104, 170, 192, 230, p.main, 22) + rect(104, 170, 50, 230, p.shade, 18)
+    top = (
+        rect(110, 128, 180, 62, p.tint, 10)
+        + rect(110, 152, 180, 12, p.shade)
+        + rect(182, 118, 36, 102, p.deep, 6)
+        + rect(178, 190, 44, 34, p.accent, 7)
+    )
+    return (
+        straps
+        + top
+        + body
+        + rect(182, 170, 36, 30, p.deep)
+        + rect(178, 190, 44, 34, p.accent, 7)
+        + line("M132 268H268", p.deep, 6)
+        + rect(252, 262, 10, 28, p.accent, 4)
+        + shape("M176 360L202 318L216 340L226 328L244 360Z", p.pale)
+    )
+
+
 @kind("backpack", forms=4, focus=(200, 310), zoom=1.6)
 def backpack(p: Paint, form: int) -> str:
     straps = line("M124 220C72 240 76 350 112 372", p.deep, 18) + line("M276 220C328 240 324 350 288 372", p.deep, 18)
     if form == 1:
-        roll = (
-            rect(98, 86, 204, 50, p.accent, 25) + disc(123, 111, 15, p.edge) + line("M150 86V136M250 86V136", COAL, 9)
-        )
-        body = (
-            rect(112, 168, 176, 232, p.main, 32)
-            + rect(112, 168, 44, 232, p.shade, 22)
-            + rect(104, 132, 192, 72, p.tint, 28)
-            + rect(104, 178, 192, 26, p.shade, 12)
-        )
-        pocket = (
-            rect(138, 286, 124, 98, p.shade, 20)
-            + rect(138, 286, 124, 30, p.main, 14)
-            + line("M158 204V286M242 204V286", COAL, 8)
-            + rect(150, 236, 18, 20, p.accent, 4)
-            + rect(234, 236, 18, 20, p.accent, 4)
-        )
-        return (
-            straps
-            + roll
-            + body
-            + pocket
-            + rect(70, 290, 40, 96, p.shade, 14)
-            + rect(290, 290, 40, 96, p.shade, 14)
-            + rect(298, 250, 24, 60, SKY, 8)
-        )
+        return _trekking_pack(p, straps)
     grip = line("M172 132C172 96 228 96 228 132", p.deep, 11)
     if form == 3:
-        body = rect(104, 170, 192, 230, p.main, 22) + rect(104, 170, 50, 230, p.shade, 18)
-        top = (
-            rect(110, 128, 180, 62, p.tint, 10)
-            + rect(110, 152, 180, 12, p.shade)
-            + rect(182, 118, 36, 102, p.deep, 6)
-            + rect(178, 190, 44, 34, p.accent, 7)
-        )
-        return (
-            straps
-            + top
-            + body
-            + rect(182, 170, 36, 30, p.deep)
-            + rect(178, 190, 44, 34, p.accent, 7)
-            + line("M132 268H268", p.deep, 6)
-            + rect(252, 262, 10, 28, p.accent, 4)
-            + shape("M176 360L202 318L216 340L226 328L244 360Z", p.pale)
-        )
+        return _flap_pack(p, straps)
     body = shape("M104 248Q104 122 200 122T296 248V368Q296 400 264 400H136Q104 400 104 368Z", p.main) + shape(
         "M104 248Q104 160 154 132Q136 190 140 400H136Q104 400 104 368Z", p.shade
     )
