@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
-from tests.http_server import Listener
+from tests.http_server import Listener, serve_app
 from tests.simulator.shop import Shop
 
+from merx.db.dsn import Dsn
 from merx.simulator.http import Malformed, parse_form
 
 CHARGE = {
@@ -161,3 +163,14 @@ def test_nested_forms() -> None:
     for wrong in ("[a]=1", "a[b=1", "a]b=1", "a[b]c=1", "a" + "[x]" * 9 + "=1", "a=1&a[b]=2"):
         with pytest.raises(Malformed):
             parse_form(wrong)
+
+
+async def test_another_process_knows_what_the_first_was_told(shop: Shop, dsn: Dsn) -> None:
+    """State outlives a restart and is shared by several servers: a second one answers for the same account."""
+    first = await shop.api("POST", "/payment_intents", CHARGE, idempotency_key="shared")
+    app, env = "tests.simulator.simulator_app:build", {"TEST_DSN": msgspec.json.encode(dsn.app).decode()}
+    with serve_app(app, env) as url:
+        shop.endpoint = f"{url}/simulator/stripe"
+        again = await shop.api("POST", "/payment_intents", CHARGE, idempotency_key="shared")
+        assert again.content == first.content and again.headers["idempotent-replayed"] == "true"
+        assert (await shop.api("GET", f"/payment_intents/{first.json()['id']}")).json()["status"] == "succeeded"

@@ -68,8 +68,12 @@ async def test_each_declining_card(shop: Shop, token: str, reason: str, code: st
 
 
 async def test_a_card_that_wants_its_owner_is_declined_and_closed(shop: Shop) -> None:
-    receipt = await shop.provider.charge(shop.account, shop.charge(token="pm_card_authenticationRequired"))
+    charge = shop.charge(token="pm_card_authenticationRequired")
+    receipt = await shop.provider.charge(shop.account, charge)
     assert (receipt.outcome, receipt.reason) == (Outcome.DECLINED, "authentication_required")
+    assert await shop.provider.charge(shop.account, charge) == receipt
+    for reference in (None, receipt.reference):
+        assert await shop.provider.find(shop.account, charge.payment_id, reference) == receipt
     ledger = await shop.control()
     assert [one["status"] for one in ledger["payment_intent"]] == ["canceled"]
     assert ledger["charge"] == []
@@ -96,6 +100,8 @@ async def test_a_page_is_opened_paid_and_found(shop: Shop) -> None:
     for reference in (first.reference, None):
         found = await shop.provider.find(shop.account, charge.payment_id, reference)
         assert (found.outcome, found.captured) == (Outcome.CAPTURED, usd(21598))
+    # Asked again, Stripe repeats its first answer, which said 'open'; the truth is what the caller gets.
+    assert (await shop.provider.charge(shop.account, charge)).outcome is Outcome.CAPTURED
     session = (await shop.control())["checkout.session"][0]
     assert session["client_reference_id"] == str(charge.order_id)
     assert session["customer_email"] == "ann@example.com"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PAUSES = (0.5, 1, 2, 5, 15, 60, 300)  # seconds after the first, second, … failed attempt; then it is given up
 LEASE = timedelta(seconds=10)
+KEPT = timedelta(days=2)  # answers under idempotency keys, and callbacks that were sent
 TIMEOUT_SECONDS = 5
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,8 @@ async def deliver_due(rt: Runtime) -> int:
         taken = await store.take_callbacks(rt.db, datetime.now(UTC), LEASE)
         await _send_all(rt, taken)
         done += len(taken)
+        if now.minute == 0:  # within a busy hour's first minute is often enough
+            await store.forget(rt.db, now - KEPT)
     return done
 
 

@@ -67,6 +67,10 @@ update simulator_callbacks c set attempts = attempts + 1, next_at = $2 from due 
 returning c.number, c.account, c.body, c.url, c.attempts, due.next_at as due_at
 """
 NOTE_CALLBACK = "update simulator_callbacks set status = $2, next_at = $3, done_at = $4 where number = $1"
+FORGET = """
+with keys as (delete from simulator_idempotency where started_at < $1)
+delete from simulator_callbacks where done_at < $1
+"""
 CALLBACKS = """
 select event_id, kind, attempts, status, done_at is not null as done from simulator_callbacks
 where account = $1 order by number desc limit 200
@@ -162,6 +166,10 @@ async def take_callbacks(db: Database, now: datetime, lease: timedelta) -> list[
 
 async def note_callback(db: Database, number: int, status: int, next_at: datetime, done_at: datetime | None) -> None:
     await db.lookup(NOTE_CALLBACK, number, status, next_at, done_at)
+
+
+async def forget(db: Database, before: datetime) -> None:
+    await db.lookup(FORGET, before)
 
 
 async def callbacks(tx: Statements, account: str) -> list[Body]:

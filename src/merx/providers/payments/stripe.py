@@ -54,15 +54,19 @@ class Stripe:
                     session = await client.v1.checkout.sessions.create_async(
                         cast(Any, wire.session_params(charge, amount)), _key(charge.payment_id)
                     )
-                    return wire.session_receipt(session.to_dict())
+                    if not _replayed(session):
+                        return wire.session_receipt(session.to_dict())
+                    return await self.find(account, charge.payment_id, session.id)
                 intent = await client.v1.payment_intents.create_async(
                     cast(Any, wire.intent_params(charge, amount)), _key(charge.payment_id)
                 )
+                if _replayed(intent):
+                    return await self.find(account, charge.payment_id, intent.id)
             except stripe.CardError as declined:
                 return _declined(declined)
             except stripe.InvalidRequestError as refused:
                 return _refused(refused)
-            return await self._settled(client, intent.to_dict())
+            return await self._settled(stripe, client, intent.to_dict())
 
     async def find(self, account: Account, payment_id: PaymentId, reference: str | None) -> Receipt:
         """With a reference one read. Without (we stopped between asking and hearing), the account's sessions and then
@@ -70,10 +74,10 @@ class Stripe:
         async with self._open(account) as (stripe, client):
             try:
                 if reference is None:
-                    return await self._look_for(client, payment_id)
+                    return await self._look_for(stripe, client, payment_id)
                 if reference.startswith("pi_"):
                     intent = await client.v1.payment_intents.retrieve_async(reference)
-                    return await self._settled(client, intent.to_dict())
+                    return await self._settled(stripe, client, intent.to_dict())
                 session = await client.v1.checkout.sessions.retrieve_async(reference, {"expand": ["payment_intent"]})
                 return wire.session_receipt(session.to_dict())
             except stripe.InvalidRequestError as refused:
@@ -131,15 +135,21 @@ class Stripe:
 
     # ── Within an open account ───────────────────────────────────────────────────────────────────────────────────────
 
-    async def _settled(self, client: stripe.StripeClient, intent: dict[str, Any]) -> Receipt:
+    async def _settled(self, stripe: Any, client: stripe.StripeClient, intent: dict[str, Any]) -> Receipt:
         """A token's charge is over at once or not at all: nobody is there to authenticate, so such an intent is
         closed before it is called declined."""
         receipt = wire.intent_receipt(intent)
-        if intent["status"] == "requires_action" and receipt.outcome is Outcome.DECLINED:
-            await client.v1.payment_intents.cancel_async(intent["id"])
-        return receipt
+        if intent["status"] != "requires_action" or receipt.outcome is not Outcome.DECLINED:
+            return receipt
+        try:
+            closed = await client.v1.payment_intents.cancel_async(
+                intent["id"], {"cancellation_reason": wire.NOT_AUTHENTICATED}
+            )
+        except stripe.InvalidRequestError:  # somebody else was quicker
+            closed = await client.v1.payment_intents.retrieve_async(intent["id"])
+        return wire.intent_receipt(closed.to_dict())
 
-    async def _look_for(self, client: stripe.StripeClient, payment_id: PaymentId) -> Receipt:
+    async def _look_for(self, stripe: Any, client: stripe.StripeClient, payment_id: PaymentId) -> Receipt:
         since = (wire.made_at(payment_id) or datetime.now(UTC) - timedelta(days=1)) - _CLOCK_SLACK
         made: Any = {"created": {"gte": int(since.timestamp())}, "limit": 100}
         async for session in (await client.v1.checkout.sessions.list_async(made)).auto_paging_iter():
@@ -147,7 +157,7 @@ class Stripe:
                 return wire.session_receipt(body)
         async for intent in (await client.v1.payment_intents.list_async(made)).auto_paging_iter():
             if _is_of(payment_id, body := intent.to_dict()):
-                return await self._settled(client, body)
+                return await self._settled(stripe, client, body)
         return _UNKNOWN
 
     async def _intent_of(self, client: stripe.StripeClient, reference: str) -> str | None:
@@ -228,6 +238,12 @@ def _key(ident: Any) -> Any:
 def _older_than_keys(ident: Any) -> bool:
     made = wire.made_at(ident)
     return made is not None and datetime.now(UTC) - made > KEYS_LAST
+
+
+def _replayed(made: Any) -> bool:
+    """Whether this is the kept answer of an earlier call, and so perhaps no longer true."""
+    response = made.last_response
+    return response is not None and response.headers.get("idempotent-replayed") == "true"
 
 
 def _is_of(payment_id: PaymentId, body: Mapping[str, Any]) -> bool:

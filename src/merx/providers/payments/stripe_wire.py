@@ -27,6 +27,9 @@ SHORTEST, LONGEST = timedelta(minutes=35), timedelta(hours=23, minutes=55)
 # Where Stripe's minor unit is not the ISO 4217 one: ariary is charged whole; krónur and Uganda shillings, whole as they
 # are, are written with two decimals that must be zero.
 _STRIPE_EXPONENTS = {"MGA": 0, "ISK": 2, "UGX": 2}
+NOT_AUTHENTICATED = "abandoned"
+"""Why we cancel an intent that waits for a shopper who is not there: one of the four reasons Stripe takes."""
+
 _EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _BLAND = {
     "generic_decline",
@@ -168,6 +171,8 @@ def intent_receipt(intent: Mapping[str, Any]) -> Receipt:
     if status == "requires_capture":
         return Receipt(Outcome.AUTHORIZED, reference, captured=None)
     if status == "canceled":
+        if intent.get("cancellation_reason") == NOT_AUTHENTICATED and not on_page:
+            return Receipt(Outcome.DECLINED, reference, reason="authentication_required")
         return Receipt(Outcome.EXPIRED, reference)
     if status == "processing" or on_page:
         return Receipt(Outcome.PENDING, reference)
