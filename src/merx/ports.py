@@ -116,3 +116,29 @@ class PaymentProvider(Protocol):
     def verify(self, account: Account, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         """A callback's raw body and lower-cased headers; raises Invalid where the signature is wrong or too old."""
         ...
+
+
+class Posting(msgspec.Struct, frozen=True):
+    """One HTTP POST to an address that a merchant gave."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """How it went: a status, or else an `error` that a merchant can read."""
+
+    status: int | None
+    error: str | None
+    text: str  # the first 2 KiB of the answer
+    milliseconds: int
+    retry_after: int | None = None  # seconds, where the receiver asked for patience
+
+
+class WebhookSender(Protocol):
+    """Reaches public addresses only. Whatever the other side does is an answer, never an exception."""
+
+    async def send(self, posting: Posting) -> Answered: ...
+
+    async def close(self) -> None: ...

@@ -8,9 +8,19 @@ import msgspec
 
 from merx.db.database import Database
 from merx.kernel.ids import TenantId
-from merx.ports import Account, PaymentProvider
+from merx.ports import Account, Answered, PaymentProvider, Posting, WebhookSender
 from merx.settings import Settings
 from merx.vault import Vault
+
+
+class NoSender:
+    """What a process holds that sends no webhooks (an import, a migration)."""
+
+    async def send(self, posting: Posting) -> Answered:
+        raise RuntimeError("this process was built without a webhook sender")
+
+    async def close(self) -> None:
+        return None
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -23,6 +33,7 @@ class Runtime(msgspec.Struct, frozen=True):
     revocation_listeners: list[Callable[[], None]] = msgspec.field(default_factory=list)
     """Told when this process has taken back or narrowed some credential, or changed some tenant's plan: whoever
     remembers accepted credentials forgets them."""
+    webhooks: WebhookSender = msgspec.field(default_factory=NoSender)
 
     def revoked(self) -> None:
         for heard in self.revocation_listeners:

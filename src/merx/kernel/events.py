@@ -22,6 +22,7 @@ ORDER_CANCELLED = "order.cancelled"
 ORDER_REFUNDED = "order.refunded"
 INVENTORY_LOW = "inventory.low"
 PAYMENT_FLAGGED = "payment.flagged"
+WEBHOOK_SWITCHED_OFF = "webhook.switched_off"
 
 WEBHOOK_KINDS = (ORDER_CREATED, ORDER_PAID, ORDER_SHIPPED, ORDER_CANCELLED, ORDER_REFUNDED, INVENTORY_LOW)
 """What a merchant may subscribe to."""

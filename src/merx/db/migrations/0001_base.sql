@@ -592,9 +592,10 @@ create table webhook_deliveries (
   endpoint_id uuid not null,
   event_id uuid not null,
   kind text not null,
-  body bytea,                                                    -- rendered at the first try, sent unchanged ever after
+  body bytea not null,                                           -- rendered by the relay, sent unchanged at every try
   state text not null default 'waiting' check (state in ('waiting', 'sending', 'delivered', 'dead')),
-  attempt int not null default 0,
+  attempt int not null default 0,                                -- raised when a try is claimed, so that a crash counts
+  earlier_attempts int not null default 0,                       -- those before somebody asked for it to be sent anew
   next_at timestamptz not null,
   locked_until timestamptz,
   locked_by uuid,
@@ -604,8 +605,10 @@ create table webhook_deliveries (
   unique (tenant_id, endpoint_id, event_id),
   foreign key (tenant_id, endpoint_id) references webhook_endpoints
 ) with (fillfactor = 70);
-create index webhook_deliveries_due on webhook_deliveries (next_at) where state in ('waiting', 'sending');
-create index webhook_deliveries_endpoint on webhook_deliveries (tenant_id, endpoint_id, id);
+create index webhook_deliveries_due on webhook_deliveries (next_at, tenant_id) where state in ('waiting', 'sending');
+create index webhook_deliveries_turn on webhook_deliveries (tenant_id, endpoint_id, next_at) where state in ('waiting', 'sending');
+create index webhook_deliveries_sending on webhook_deliveries (tenant_id, endpoint_id) where state = 'sending';
+create index webhook_deliveries_age on webhook_deliveries (finished_at) where finished_at is not null;
 
 create table webhook_attempts (
   tenant_id uuid not null,
@@ -654,14 +657,15 @@ begin
   end loop;
 end $$;
 
-create function work_due(moment timestamptz) returns table (kind text, tenant_id uuid)
+-- `busy`: tenants whose deliveries the asking worker has in hand already, so that they hide no others behind the limit.
+create function work_due(moment timestamptz, busy uuid[]) returns table (kind text, tenant_id uuid)
 language plpgsql stable security definer set search_path = pg_catalog, public as $$
 begin
   return query
     (select distinct 'relay', o.tenant_id from outbox o where o.state = 'new' limit 50)
     union all
     (select distinct 'deliveries', d.tenant_id from webhook_deliveries d
-      where d.state in ('waiting', 'sending') and d.next_at <= moment limit 50)
+      where d.state in ('waiting', 'sending') and d.next_at <= moment and d.tenant_id <> all(busy) limit 50)
     union all
     (select distinct 'holds', o.tenant_id from orders o
       where o.stock_state = 'held' and o.hold_expires_at is not null and o.hold_expires_at <= moment limit 50)
@@ -682,7 +686,10 @@ begin
     (select distinct 'sessions', s.tenant_id from sessions s where s.expires_at <= moment limit 50)
     union all
     (select distinct 'outbox', o.tenant_id from outbox o
-      where o.state = 'relayed' and o.created_at <= moment - interval '7 days' limit 50);
+      where o.state = 'relayed' and o.created_at <= moment - interval '7 days' limit 50)
+    union all
+    (select distinct 'deliveries', d.tenant_id from webhook_deliveries d
+      where d.finished_at is not null and d.finished_at <= moment - interval '30 days' limit 50);
 end $$;
 
 create function catalog_versions_of(wanted uuid[]) returns table (tenant_id uuid, version bigint)
@@ -697,7 +704,7 @@ begin
   return query select m.tenant_id, m.number, m.role, m.permissions from members m where m.staff_id = person order by m.created_at;
 end $$;
 
-alter function work_due(timestamptz) owner to merx_definer;
+alter function work_due(timestamptz, uuid[]) owner to merx_definer;
 alter function stale_rows(timestamptz) owner to merx_definer;
 alter function catalog_versions_of(uuid[]) owner to merx_definer;
 alter function tenants_of(uuid) owner to merx_definer;
