@@ -254,8 +254,8 @@ class _Caretaker:
 
     def _bring_up(self) -> None:
         if self._own:
-            for note in self._own.places.notes:
-                self._own.say(note)
+            if self._own.places.note:
+                self._own.say(self._own.places.note)
             self._own.start()
         elif self._settings.migrate_url:
             asyncio.run(opening.migrate_external(self._settings))

@@ -204,7 +204,7 @@ def end_leftover(places: Places) -> None:
     lines = _pid_file(places.cluster)
     pid = int(lines[0]) if lines and lines[0].isdigit() else 0
     # It was told to end when its parent died; the stronger signals are for one that did not hear it.
-    for by, patience in ((None, 3.0), (signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+    for by, patience in ((None, 1.0), (signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
         if not serves(pid, places.cluster):
             break
         if by is not None:

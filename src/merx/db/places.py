@@ -36,7 +36,7 @@ class Places(msgspec.Struct, frozen=True):
     log: Path
     version: str
     user: tuple[int, int] | None  # uid and gid to run as; None: as ourselves
-    notes: tuple[str, ...] = ()  # what the administrator should be told, a line each
+    note: str = ""  # one line that the administrator should be told
 
     def privileges(self) -> dict[str, Any]:
         """Arguments of `subprocess.Popen` that make the child run as `user`."""
@@ -72,11 +72,11 @@ def find(data_dir: Path) -> Places:
         user = _server_user(home / "postgres")
         if not _runs(binaries, user):
             binaries = _copy_of_binaries(binaries, version, user)
-            notes.append(f"PostgreSQL runs from a copy in {binaries.parent}, because its user cannot read this one.")
+            notes.append(f"runs from a copy in {binaries.parent}")
         if home == data_dir and not _enters(home, user):
             home = _move_out(data_dir)
         if home != data_dir:
-            notes.append(f"The database lies in {home}, because PostgreSQL's user cannot enter {data_dir}.")
+            notes.append(f"keeps its files in {home}")
     _check_owner(home / "postgres", user)
     return Places(
         binaries=binaries,
@@ -85,7 +85,7 @@ def find(data_dir: Path) -> Places:
         log=data_dir / "postgres.log",
         version=version,
         user=user,
-        notes=tuple(notes),
+        note=f"PostgreSQL's user cannot enter this folder, so it {' and '.join(notes)}." if notes else "",
     )
 
 

@@ -38,12 +38,12 @@ async def check_server(conn: Any) -> None:
     role = found["role"]
     if found["super"]:
         raise CannotStart(f"Merx does not serve as the superuser {role}, who is past row-level security: {_SERVE_AS}.")
+    if found["owned"]:
+        raise CannotStart(
+            f"The role {role} owns the table {found['owned']} and could switch its row-level security off: {_SERVE_AS}."
+        )
     if found["bypasses"]:
         raise CannotStart(
             f"The role {role} has BYPASSRLS, or is a member of a role that has, so nothing would keep shops apart: "
             f"ALTER ROLE {role} NOBYPASSRLS, or {_SERVE_AS}."
-        )
-    if found["owned"]:
-        raise CannotStart(
-            f"The role {role} owns the table {found['owned']} and could switch its row-level security off: {_SERVE_AS}."
         )
