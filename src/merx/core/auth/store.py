@@ -61,7 +61,7 @@ fresh as (
   returning session_id)
 select l.id, l.actor, l.actor_id from live l join fresh f on f.session_id = l.id
 """
-TOKEN_AND_SESSION = """
+REFRESH_STATE = """
 select s.id, s.actor, s.actor_id, r.used_at, n.hash is not null and n.used_at is null,
   s.revoked_at is null and s.expires_at > $3
 from refresh_tokens r
@@ -212,7 +212,7 @@ async def rotate(
 
 
 async def refresh_token(tx: Tx, digest: bytes) -> RefreshToken | None:
-    row = await tx.row(TOKEN_AND_SESSION, digest, tx.ctx.now)
+    row = await tx.row(REFRESH_STATE, digest, tx.ctx.now)
     return None if row is None else RefreshToken(SessionId(row[0]), ActorKind(row[1]), row[2], row[3], row[4], row[5])
 
 

@@ -1,0 +1,185 @@
+"""Writes customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from merx.core.customers import rules
+from merx.core.customers.model import Customer, CustomerStatus
+from merx.db.database import Tx
+from merx.kernel import ids
+from merx.kernel.ids import CustomerId
+
+TABLES = ("customers",)
+
+_COLUMNS = (
+    "id, email, username, first_name, last_name, phone, status, accepts_marketing, password_hash is not null, "
+    "created_at, updated_at"
+)
+BY_ID = f"select {_COLUMNS} from customers where tenant_id = $1 and id = $2"
+ACCOUNT = (
+    f"select {_COLUMNS}, password_hash from customers where tenant_id = $1 and id = $2 and password_hash is not null"
+)
+ACCOUNT_BY_EMAIL = f"""
+select {_COLUMNS}, password_hash from customers where tenant_id = $1 and email = $2 and password_hash is not null
+"""
+INSERT_ACCOUNT = f"""
+insert into customers
+  (tenant_id, id, email, username, password_hash, first_name, last_name, phone, accepts_marketing, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+on conflict (tenant_id, email) where password_hash is not null do nothing
+returning {_COLUMNS}
+"""
+UPSERT_GUEST = f"""
+with known as (
+  select {_COLUMNS} from customers where tenant_id = $1 and email = $3 and password_hash is null),
+made as (
+  insert into customers (tenant_id, id, email, username, first_name, last_name, phone, created_at, updated_at)
+  select $1, $2, $3, $4, $5, $6, $7, $8, $8 where not exists (select from known)
+  on conflict (tenant_id, email) where password_hash is null do update set email = excluded.email
+  returning {_COLUMNS})
+select * from known union all select * from made
+"""
+UPDATE = f"""
+update customers set username = $3, first_name = $4, last_name = $5, phone = $6, status = $7, accepts_marketing = $8,
+  updated_at = $9
+where tenant_id = $1 and id = $2 returning {_COLUMNS}
+"""
+LOCK = f"{BY_ID} for no key update"
+SET_PASSWORD = "update customers set password_hash = $3, updated_at = $4 where tenant_id = $1 and id = $2"  # noqa: S105
+
+# $2: the beginning of an e-mail or a name, in lower case
+_MATCHES = "starts_with(email, $2) or starts_with(lower(first_name), $2) or starts_with(lower(last_name), $2)"
+ALL = f"select {_COLUMNS} from customers where tenant_id = $1 order by id desc limit $2 offset $3"
+BY_STATUS = f"select {_COLUMNS} from customers where tenant_id = $1 and status = $2 order by id desc limit $3 offset $4"
+SEARCH = f"""
+select {_COLUMNS} from customers where tenant_id = $1 and ({_MATCHES}) order by id desc limit $3 offset $4
+"""
+SEARCH_BY_STATUS = f"""
+select {_COLUMNS} from customers where tenant_id = $1 and status = $3 and ({_MATCHES})
+order by id desc limit $4 offset $5
+"""
+COUNT_ALL = "select count(*) from customers where tenant_id = $1"
+COUNT_BY_STATUS = "select count(*) from customers where tenant_id = $1 and status = $2"
+COUNT_SEARCH = f"select count(*) from customers where tenant_id = $1 and ({_MATCHES})"
+COUNT_SEARCH_BY_STATUS = f"select count(*) from customers where tenant_id = $1 and status = $3 and ({_MATCHES})"
+
+
+async def by_id(tx: Tx, customer: CustomerId) -> Customer | None:
+    return _customer(await tx.row(BY_ID, customer))
+
+
+async def lock(tx: Tx, customer: CustomerId) -> Customer | None:
+    return _customer(await tx.row(LOCK, customer))
+
+
+async def account(tx: Tx, customer: CustomerId) -> tuple[Customer, str] | None:
+    """Somebody who signs in, with their password's hash."""
+    row = await tx.row(ACCOUNT, customer)
+    return None if row is None else (_as_customer(row), row[11])
+
+
+async def account_by_email(tx: Tx, email: str) -> tuple[Customer, str] | None:
+    row = await tx.row(ACCOUNT_BY_EMAIL, email)
+    return None if row is None else (_as_customer(row), row[11])
+
+
+async def insert_account(
+    tx: Tx,
+    customer: CustomerId,
+    email: str,
+    username: str,
+    password_hash: str,
+    first_name: str = "",
+    last_name: str = "",
+    phone: str | None = None,
+    accepts_marketing: bool = True,
+) -> Customer | None:
+    """None where this e-mail has an account."""
+    return _customer(
+        await tx.row(
+            INSERT_ACCOUNT,
+            customer,
+            email,
+            username,
+            password_hash,
+            first_name,
+            last_name,
+            phone,
+            accepts_marketing,
+            tx.ctx.now,
+        )
+    )
+
+
+async def upsert_by_email(tx: Tx, email: str, name: str = "", phone: str | None = None) -> Customer:
+    """The guest with this e-mail (already in lower case), made if need be. One who is known stays as they are: whoever
+    writes somebody's address into an order must not change what is known of them."""
+    first_name, last_name = rules.split_name(name)
+    row = await tx.row(UPSERT_GUEST, ids.new(), email, rules.username(email), first_name, last_name, phone, tx.ctx.now)
+    return _as_customer(row)
+
+
+async def update(tx: Tx, after: Customer) -> Customer | None:
+    return _customer(
+        await tx.row(
+            UPDATE,
+            after.id,
+            after.username,
+            after.first_name,
+            after.last_name,
+            after.phone,
+            after.status.value,
+            after.accepts_marketing,
+            after.updated_at,
+        )
+    )
+
+
+async def set_password(tx: Tx, customer: CustomerId, password_hash: str) -> None:
+    await tx.run(SET_PASSWORD, customer, password_hash, tx.ctx.now)
+
+
+async def page(
+    tx: Tx, limit: int, offset: int, status: CustomerStatus | None = None, search: str | None = None
+) -> list[Customer]:
+    """Newest first. `search`: the beginning of an e-mail or a name, in lower case."""
+    if search is None:
+        rows = await (
+            tx.rows(ALL, limit, offset) if status is None else tx.rows(BY_STATUS, status.value, limit, offset)
+        )
+    elif status is None:
+        rows = await tx.rows(SEARCH, search, limit, offset)
+    else:
+        rows = await tx.rows(SEARCH_BY_STATUS, search, status.value, limit, offset)
+    return [_as_customer(row) for row in rows]
+
+
+async def count(tx: Tx, status: CustomerStatus | None = None, search: str | None = None) -> int:
+    if search is None:
+        row = await (tx.row(COUNT_ALL) if status is None else tx.row(COUNT_BY_STATUS, status.value))
+    elif status is None:
+        row = await tx.row(COUNT_SEARCH, search)
+    else:
+        row = await tx.row(COUNT_SEARCH_BY_STATUS, search, status.value)
+    return int(row[0]) if row else 0
+
+
+def _customer(row: Any) -> Customer | None:
+    return None if row is None else _as_customer(row)
+
+
+def _as_customer(row: Any) -> Customer:
+    return Customer(
+        CustomerId(row[0]),
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        CustomerStatus(row[6]),
+        row[7],
+        row[8],
+        row[9],
+        row[10],
+    )
