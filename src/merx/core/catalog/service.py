@@ -152,14 +152,14 @@ async def order_images(rt: Runtime, ctx: Ctx, product: ProductId, images: Sequen
 async def create_category(rt: Runtime, ctx: Ctx, draft: CategoryDraft) -> Category:
     ctx.require("products:write")
     async with rt.db.begin(ctx) as tx:
-        tree = await _locked_tree(tx)
+        tree = await writing.locked_tree(tx)
         slug = rules.slug(draft.slug) if draft.slug else None
         if slug and not tree.takes_slug(slug):
             raise SlugTaken(slug)
         parent = None if draft.parent is None else _parent(tree, draft.parent)
         description = rules.text(draft.description, "description", model.MAX_DESCRIPTION)
         made = tree.make(draft.name, parent, slug, description, rules.position(draft.position))
-        await store.write_categories(tx, [made])
+        await writing.write_made(tx, tree.take_made())
         return made
 
 
@@ -167,7 +167,7 @@ async def update_category(rt: Runtime, ctx: Ctx, key: CategoryKey, changes: Cate
     """Moves it, with everything below it, where `parent` is given."""
     ctx.require("products:write")
     async with rt.db.begin(ctx) as tx:
-        tree = await _locked_tree(tx)
+        tree = await writing.locked_tree(tx)
         new = old = _category(tree, key)
         if changes.name is not UNSET:
             new = replace(new, name=rules.text(changes.name, "name", model.MAX_NAME, 1))
@@ -190,7 +190,7 @@ async def delete_category(rt: Runtime, ctx: Ctx, key: CategoryKey) -> None:
     """Its subcategories move up to its parent, its products stay without it."""
     ctx.require("products:write")
     async with rt.db.begin(ctx) as tx:
-        category = _category(await _locked_tree(tx), key)
+        category = _category(await writing.locked_tree(tx), key)
         await store.lift_categories(tx, category.id, category.parent_id)
         await store.delete_category(tx, category.id)
 
@@ -242,12 +242,7 @@ async def _tree_for(tx: Tx, edit: Edit) -> Tree | None:
         return None
     tree = Tree((await store.list_categories(tx)).items, tx.ctx.now) if edit.categories else Tree((), tx.ctx.now)
     writing.resolve(tree, edit.categories)
-    return await _locked_tree(tx) if tree.made else tree
-
-
-async def _locked_tree(tx: Tx) -> Tree:
-    await store.lock_categories(tx)
-    return Tree((await store.list_categories(tx)).items, tx.ctx.now)
+    return await writing.locked_tree(tx) if tree.made else tree
 
 
 def _category(tree: Tree, key: CategoryKey) -> Category:

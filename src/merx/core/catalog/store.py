@@ -50,7 +50,6 @@ select (select sum(v.version)::bigint from catalog_versions v where v.tenant_id 
      c.id, c.number, c.parent_id, c.name, c.slug, c.description, c.position, c.created_at))
    from categories c where c.tenant_id = $1)
 """
-LOCK_CATEGORIES = "select 1 from settings where tenant_id = $1 for no key update"
 _SELLABLE = """
 select v.id, v.product_id, v.sku, p.name, v.title, p.images -> 0 ->> 'url', v.price_minor,
   v.active and p.active and v.deleted_at is null and p.deleted_at is null, s.on_hand - s.reserved"""
@@ -241,11 +240,6 @@ async def products_by_slug(tx: Tx, slugs: Sequence[str]) -> dict[str, ProductId]
 async def list_categories(tx: Tx) -> CategoryList:
     row = await tx.row(LIST_CATEGORIES)
     return CategoryList(ordered(_categories.decode(row[1])) if row and row[1] else (), (row[0] if row else 0) or 0)
-
-
-async def lock_categories(tx: Tx) -> None:
-    """One transaction at a time makes and moves categories, so that their numbers and their tree are sound."""
-    await tx.row(LOCK_CATEGORIES)
 
 
 async def sellable(tx: Tx, variants: Sequence[VariantId]) -> dict[VariantId, Sellable]:

@@ -19,10 +19,11 @@ PATH = ">"
 
 
 class Tree:
-    """All categories of a tenant. `made` are those that `resolve` added and somebody has to write."""
+    """All categories of a tenant. `made` are those that `resolve` added and somebody has to write; their numbers begin
+    with `first`."""
 
-    def __init__(self, categories: Iterable[Category], now: datetime) -> None:
-        self._now = now
+    def __init__(self, categories: Iterable[Category], now: datetime, first: int = 1) -> None:
+        self._now, self._first = now, first
         self.made: list[Category] = []
         self._by_id: dict[UUID, Category] = {}
         self._by_number: dict[int, Category] = {}
@@ -88,7 +89,7 @@ class Tree:
         self._check_depth(parent, field)
         category = Category(
             id=CategoryId(ids.new()),
-            number=max(self._by_number, default=0) + 1,
+            number=self._first + len(self.made),
             parent_id=parent.id if parent else None,
             name=name,
             slug=slug or words.numbered(words.slugify(name, "category"), self._by_slug),
@@ -99,6 +100,12 @@ class Tree:
         self._know(category)
         self.made.append(category)
         return category
+
+    def take_made(self) -> list[Category]:
+        """What was made since the last time."""
+        made, self.made = self.made, []
+        self._first += len(made)
+        return made
 
     def takes_slug(self, slug: str, itself: Category | None = None) -> bool:
         holder = self._by_slug.get(slug)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from merx.core.catalog import model, store, words
-from merx.core.catalog.model import CategoryKey, Product, SkuTaken
+from merx.core.catalog.model import Category, CategoryKey, Product, SkuTaken
 from merx.core.catalog.rules import Edit
 from merx.core.catalog.tree import Tree
 from merx.core.inventory import store as inventory
+from merx.core.tenants import store as tenants
 from merx.db.database import Tx
 from merx.kernel.errors import Invalid
 from merx.kernel.ids import CategoryId, ProductId, VariantId
 
+COUNTER = "categories"
 COUNTED = 9
 """A tenth product of one name gets a slug with random letters: counting on would need a look-up each."""
 
@@ -27,9 +29,8 @@ async def write(tx: Tx, edits: Sequence[Edit], tree: Tree | None, typos: set[tup
     for edit in edits:
         tx.touch_catalog(products=edit.shown_more)
     sorted_in = {e.after.id: keys for e in edits if tree and (keys := _keys(e, tree)) is not None}
-    if tree is not None and tree.made:
-        made, tree.made = tree.made, []
-        await store.write_categories(tx, made)
+    if tree is not None and (made := tree.take_made()):
+        await write_made(tx, made)
     await store.write_products(tx, [edit.after for edit in edits])
     if removed := [one.id for edit in edits if edit.before for one in _removed(edit.before, edit.after)]:
         await store.remove_variants(tx, removed)
@@ -42,6 +43,17 @@ async def write(tx: Tx, edits: Sequence[Edit], tree: Tree | None, typos: set[tup
         (variant.id, edit.after.id, edit.stock.get(variant.id, 0)) for edit in edits for variant in _new_variants(edit)
     ]:
         await inventory.open_stock(tx, opened)
+
+
+async def locked_tree(tx: Tx) -> Tree:
+    """One transaction at a time makes and moves categories, so that their numbers and their tree are sound."""
+    first = await tenants.next_number(tx, COUNTER, 0)
+    return Tree((await store.list_categories(tx)).items, tx.ctx.now, first)
+
+
+async def write_made(tx: Tx, made: Sequence[Category]) -> None:
+    await tenants.next_number(tx, COUNTER, len(made))
+    await store.write_categories(tx, made)
 
 
 async def write_stock(tx: Tx, edits: Sequence[Edit], reason: str) -> None:
