@@ -113,8 +113,9 @@ async def insert_account(
 
 
 async def upsert_by_email(tx: Tx, email: str, name: str = "", phone: str | None = None) -> Customer:
-    """The guest with this e-mail (already in lower case), made if need be. One who is known stays as they are: whoever
+    """The guest with this e-mail, made if need be. One who is known stays as they are: whoever
     writes somebody's address into an order must not change what is known of them."""
+    email = email.strip().lower()
     first_name, last_name = rules.split_name(name)
     row = await tx.row(UPSERT_GUEST, ids.new(), email, rules.username(email), first_name, last_name, phone, tx.ctx.now)
     return _as_customer(row)
