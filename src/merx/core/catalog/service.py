@@ -83,14 +83,19 @@ async def get_category(rt: Runtime, ctx: Ctx, key: CategoryKey) -> Category:
 # ── Products ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def create_product(rt: Runtime, ctx: Ctx, draft: ProductDraft) -> Product:
     ctx.require("products:write")
+    tries = 0
 
     async def attempt(tx: Tx) -> Product:
+        nonlocal tries
+        tries += 1
         base = rules.slug(draft.slug) if draft.slug else words.slugify(draft.name, "product")
         candidates = [base] if draft.slug else writing.slug_candidates(base)
         currency, taken, _ = await store.preflight(tx, candidates)
         if draft.slug and taken:
             raise SlugTaken(base)
-        return await _save(tx, rules.create(draft, rules.free_slug(candidates, taken), currency, ctx.now))
+        # Where many make a product of this name at this moment, the last try goes out of everybody's way.
+        free = rules.free_slug(candidates, candidates if tries == _TRIES and not draft.slug else taken)
+        return await _save(tx, rules.create(draft, free, currency, ctx.now))
 
     return await _again(rt, ctx, attempt)
 
