@@ -247,7 +247,7 @@ def _collect(tree: Any, info: Any, wanted: Any, path: str, faults: dict[str, lis
         if len(faults) > count:
             return
     try:
-        msgspec.convert(tree, wanted, strict=True)
+        _check_decimals(msgspec.convert(tree, wanted, strict=True), tree, path, faults)
     except msgspec.ValidationError as wrong:
         deeper, said = _told(wrong)
         faults.setdefault(_below(path, deeper), []).append(said)
@@ -301,7 +301,7 @@ def sentence(text: str) -> str:
     if found := re.fullmatch(r"Expected `(str|array|object|int|float|decimal)` of length (.+)", text):
         unit = "characters" if found[1] == "str" else "entries"
         bound = found[2].replace(">= ", "at least ").replace("<= ", "at most ")
-        return f"Must have {bound} {unit}."
+        return f"Must have {bound} {unit}.".replace(" 1 characters", " 1 character").replace(" 1 entries", " 1 entry")
     if found := re.fullmatch(r"Expected `(?:int|float|decimal)` ([<>]=?) (.+)", text):
         words = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
         return f"Must be {words[found[1]]} {found[2]}."

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from merx.settings import Network
 
@@ -78,17 +79,28 @@ def address_bucket(address: str) -> str:
 
 
 class Hosts:
-    """`mystore.shops.example.com:443` names the shop `mystore` where the base domain is `shops.example.com`."""
+    """`mystore.shops.example.com:443` names the shop `mystore` where the base domain is `shops.example.com`; a host
+    that is none of ours may be a shop's own domain."""
 
-    def __init__(self, base_domain: str) -> None:
-        self._ending = b"." + base_domain.lower().partition(":")[0].encode()
+    def __init__(self, base_domain: str, public_url: str = "") -> None:
+        base = base_domain.lower().partition(":")[0]
+        self._ending = "." + base
+        self._ours = {base, "localhost", "", (urlsplit(public_url).hostname or "").lower()}
+        self._names = lru_cache(8192)(self._look_up)
 
-    def slug(self, host: bytes | None) -> str | None:
-        if host is None:
-            return None
-        name = host.rpartition(b":")[0] if b":" in host and not host.endswith(b"]") else host
-        name = name.lower().rstrip(b".")
-        if not name.endswith(self._ending):
-            return None
-        label = name[: -len(self._ending)]
-        return label.decode("latin-1") if label and b"." not in label else None
+    def names(self, host: bytes | None) -> tuple[str | None, str | None]:
+        """(the shop's slug, else the foreign domain)"""
+        return (None, None) if host is None or len(host) > 260 else self._names(host)
+
+    def _look_up(self, host: bytes) -> tuple[str | None, str | None]:
+        name = _bare(host.decode("latin-1")).lower().rstrip(".")
+        if name in self._ours:
+            return None, None
+        if name.endswith(self._ending):
+            label = name[: -len(self._ending)]
+            return (label, None) if label and "." not in label else (None, None)
+        try:
+            ip_address(name)
+        except ValueError:
+            return None, name
+        return None, None

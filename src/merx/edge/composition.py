@@ -48,6 +48,7 @@ class Edge:
         self.metrics.counter("merx_answers_hits", "Catalogue answers given from memory.", lambda: self.answers.hits)
         self.metrics.counter("merx_answers_misses", "Catalogue answers computed.", lambda: self.answers.misses)
         rt.db.catalog_listeners.append(self.answers.changed)
+        rt.revocation_listeners.append(self.keys.revoked)
 
     def mounts(self, dialect: Dialect) -> list[tuple[str, ASGIApp]]:
         """What the gateway sends to this dialect, its document and its page included."""

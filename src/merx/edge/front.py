@@ -58,6 +58,8 @@ class Front:
         who = presented(scope, visit.headers, self.dialect.query_key)
         if self.dialect.slug is not None:
             visit.host_slug = self.dialect.slug(path) or visit.host_slug
+        if visit.host_domain is not None:
+            await self._gate.place(visit)
         from_memory = scope["method"] == "GET" and path.startswith(self.dialect.cached) and bool(self.dialect.cached)
         if not (from_memory and self._gate.recall(visit, who, self.dialect)):
             await self._gate.enter(visit, who, self.dialect)

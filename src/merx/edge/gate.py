@@ -30,7 +30,9 @@ class Authority(Protocol):
 
     async def by_token(self, rt: Runtime, token: str) -> Credential: ...
 
-    async def by_slug(self, rt: Runtime, slug: str) -> TenantId | None: ...
+    async def shop(self, rt: Runtime, slug: str | None, domain: str | None) -> tuple[TenantId, str] | None:
+        """(id, slug) of the active shop of this name, or of this domain of its own."""
+        ...
 
     def digest(self, rt: Runtime, key: str) -> bytes: ...
 
@@ -45,6 +47,12 @@ class Gate:
         self.limiter = limiter
         self.keys = keys
         self._authority = authority
+
+    async def place(self, visit: Visit) -> None:
+        """A shop's own domain names it as its host below the base domain would."""
+        if visit.host_slug is None and visit.host_domain is not None:
+            shop = await self._authority.shop(self.rt, None, visit.host_domain)
+            visit.host_slug = None if shop is None else shop[1]
 
     def recall(self, visit: Visit, who: Presented, dialect: Dialect) -> bool:
         """Fills in who is asking from memory, where that is known: for catalogue reads and nothing else."""
@@ -71,10 +79,10 @@ class Gate:
             if found is not None:
                 visit.ctx = found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
             elif visit.host_slug is not None:
-                tenant = await self._authority.by_slug(self.rt, visit.host_slug)
-                if tenant is None:
+                shop = await self._authority.shop(self.rt, visit.host_slug, None)
+                if shop is None:
                     raise NotFound("shop")
-                visit.ctx = Ctx(tenant, source=dialect.name, request_id=visit.id, address=visit.address, now=now)
+                visit.ctx = Ctx(shop[0], source=dialect.name, request_id=visit.id, address=visit.address, now=now)
         except MerxError as refused:
             if refused.kind not in (Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND):
                 raise

@@ -53,7 +53,7 @@ class Gateway:
         headers = dict(scope["headers"])
         address, https = self._proxies.client(scope, headers)
         visit = scope[SCOPE_KEY] = Visit(headers, address, https)
-        visit.host_slug = self._hosts.slug(headers.get(b"host"))
+        visit.host_slug, visit.host_domain = self._hosts.names(headers.get(b"host"))
         method, path, outgoing = scope["method"], scope["path"], _Outgoing(visit, send)
         metrics = self._metrics
         metrics.in_flight += 1

@@ -17,8 +17,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from merx.core.quotas import service
+from merx.core.quotas.service import Hit, Spent
 from merx.edge.app import Quota
 from merx.kernel.errors import Limited
+from merx.runtime import Runtime
 
 log = logging.getLogger("merx.edge.limits")
 
@@ -28,22 +31,14 @@ REST_SECONDS = 2.0  # how long an absent shared counter is left alone
 _MAX_SUBJECTS = 200_000
 
 Headers = tuple[tuple[bytes, bytes], ...]
-Spent = tuple[int, int]
-"""(hits with this one, when the window ends in epoch seconds)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """`amount` more in `bucket`; a window that is over begins anew at `start`."""
-
-    bucket: str
-    start: int
-    seconds: int
-    amount: int = 1
 
 
 class Counter(Protocol):
+    """Counts for all processes together."""
+
     async def add(self, hits: Sequence[Hit], now: int) -> list[Spent]: ...
+
+    async def give_back(self, hit: Hit) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +179,16 @@ class Limiter:
         and is given back unless it ends in `failure`."""
         count, ends = await self._add(bucket, seconds, 1)
         if count > ceiling:
-            await self._add(bucket, seconds, -1)
+            await self._give_back(bucket, seconds)
             raise _too_often(ends - int(self._clock()))
         try:
             yield
         except failure:
             raise
         except BaseException:
-            await self._add(bucket, seconds, -1)
+            await self._give_back(bucket, seconds)
             raise
-        await self._add(bucket, seconds, -1)
+        await self._give_back(bucket, seconds)
 
     async def _add(self, bucket: str, seconds: int, amount: int) -> Spent:
         now = int(self._clock())
@@ -204,6 +199,13 @@ class Limiter:
             except Exception:
                 self._resting_until = now + REST_SECONDS
         return local
+
+    async def _give_back(self, bucket: str, seconds: int) -> None:
+        now = int(self._clock())
+        self._add_local(bucket, now, seconds, -1)
+        if self.shared is not None and now >= self._resting_until:
+            with contextlib.suppress(Exception):
+                await self.shared.give_back(Hit(bucket, now, seconds))
 
     def _add_local(self, bucket: str, now: int, seconds: int, amount: int) -> Spent:
         window = self._windows.get(bucket)
@@ -264,6 +266,10 @@ class _Batched:
         async with asyncio.timeout(SHARED_SECONDS * 2):
             return await answer
 
+    async def give_back(self, hit: Hit) -> None:
+        async with asyncio.timeout(SHARED_SECONDS):
+            await self._counter.give_back(hit)
+
     async def _run(self, now: int) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
@@ -294,6 +300,19 @@ class _Batched:
                 answer.set_result(places)
 
 
+class DatabaseCounter:
+    """Counters in PostgreSQL, for the processes of one installation."""
+
+    def __init__(self, rt: Runtime) -> None:
+        self._rt = rt
+
+    async def add(self, hits: Sequence[Hit], now: int) -> list[Spent]:
+        return await service.add(self._rt, hits, now)
+
+    async def give_back(self, hit: Hit) -> None:
+        await service.give_back(self._rt, hit.bucket, hit.amount)
+
+
 class RedisCounter:
     """Counters in Redis or Valkey, for several machines, through the `limits` package's atomic scripts."""
 
@@ -304,6 +323,9 @@ class RedisCounter:
 
     async def add(self, hits: Sequence[Hit], now: int) -> list[Spent]:
         return list(await asyncio.gather(*(self._one(hit) for hit in hits)))
+
+    async def give_back(self, hit: Hit) -> None:
+        await self._storage.incr(f"merx/{hit.bucket}", hit.seconds, amount=-hit.amount)
 
     async def _one(self, hit: Hit) -> Spent:
         key = f"merx/{hit.bucket}/{hit.start}" if hit.seconds == DAY else f"merx/{hit.bucket}"

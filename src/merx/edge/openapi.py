@@ -55,7 +55,7 @@ class Document:
     @cached_property
     def content(self) -> dict[str, Any]:
         dialect = self._dialect
-        found = list(_operations(self._app))
+        found = list(_operations(self._app, "/" if dialect.trailing_slash else ""))
         schemas, components = _schemas(dialect, [handler for _, handler in found])
         paths: dict[str, dict[str, Any]] = {}
         for path, handler in found:
@@ -80,16 +80,15 @@ class Document:
         return Asset(self.encoded, "application/json", "no-cache")
 
 
-def _operations(app: Litestar) -> Iterable[tuple[str, HTTPRouteHandler]]:
+def _operations(app: Litestar, ending: str) -> Iterable[tuple[str, HTTPRouteHandler]]:
     for route in app.routes:
-        slash = any(str(one).endswith("/") for h in getattr(route, "route_handlers", ()) for one in h.paths)
         for handler in getattr(route, "route_handlers", ()):
             if isinstance(handler, HTTPRouteHandler) and handler.resolve_include_in_schema():
                 path = "".join(
                     "/{" + part.name + "}" if not isinstance(part, str) else f"/{part}"
                     for part in route.path_components
                 )
-                yield (path + "/" if slash and path != "/" else path), handler
+                yield path + ending, handler
 
 
 def _tags(handlers: Iterable[HTTPRouteHandler]) -> list[str]:
@@ -240,7 +239,7 @@ _PAGE = """<!doctype html>
 <title>%(title)s</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/assets/docs.css">
-<script type="module" src="/assets/vendor/rapidoc/rapidoc-min.js"></script>
+<script type="module" src="/assets/vendor/rapidoc-9.3.8/rapidoc-min.js"></script>
 </head>
 <body>
 <rapi-doc spec-url="%(spec)s" render-style="focused" show-header="false" load-fonts="false" theme="light"

@@ -68,7 +68,7 @@ def _text(raw: bytes) -> str:
 
 def parse(shape: type[Shape], raw: bytes) -> Shape:
     """The query string as a `shape`; raises Invalid with every parameter that is wrong."""
-    parameters = _parameters(shape)  # type: ignore[arg-type]
+    parameters = _parameters(shape)
     given: dict[str, Any] = {}
     faults: dict[str, list[str]] = {}
     for wire, text in pairs(raw):
@@ -125,7 +125,7 @@ def _parameters(shape: type[Any]) -> dict[str, _Parameter]:
 
 def prepare(shape: type[Any]) -> None:
     """Builds what `parse` needs, so that a shape it can't read shows at start-up."""
-    _parameters(shape)
+    _parameters(shape)  # type: ignore[arg-type]
 
 
 def _without_null(kind: Any) -> Any:

@@ -12,7 +12,8 @@ from typing import Any
 
 from merx.edge.answers import etag_of
 
-IMMUTABLE = "public, max-age=31536000, immutable"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+"""Of vendored files: their folder's name holds their version."""
 _SHORT = "public, max-age=3600"
 _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 """An SVG opened by itself is a document: it may style itself and do nothing else."""
@@ -51,8 +52,7 @@ class Asset:
 class Folder:
     """Everything below `root` (as it was at start), at `prefix`."""
 
-    def __init__(self, prefix: str, root: Path, cache_control: str = _SHORT) -> None:
-        self._cache_control = cache_control
+    def __init__(self, prefix: str, root: Path) -> None:
         self._files = {
             f"{prefix.rstrip('/')}/{path.relative_to(root).as_posix()}": path
             for path in sorted(root.rglob("*"))
@@ -70,7 +70,7 @@ class Folder:
         if media.startswith("text/") or media in ("application/javascript", "image/svg+xml"):
             media += "; charset=utf-8"
         policy = _PICTURE_POLICY if media.startswith("image/") else None
-        return Asset(_read(path), media, self._cache_control, policy)
+        return Asset(_read(path), media, _IMMUTABLE if "vendor" in path.parts else _SHORT, policy)
 
 
 @lru_cache(64)

@@ -35,6 +35,7 @@ class Visit:
         "error",
         "extra",
         "headers",
+        "host_domain",
         "host_slug",
         "https",
         "id",
@@ -53,7 +54,8 @@ class Visit:
         self.headers = headers
         self.address = address
         self.https = https
-        self.host_slug: str | None = None
+        self.host_slug: str | None = None  # the shop the address names
+        self.host_domain: str | None = None  # the host, where it is not one of ours: perhaps a shop's own
         self.dialect = ""
         self.route = ""
         self.status = 0

@@ -41,11 +41,12 @@ create table credentials (
 create index credentials_actor on credentials (tenant_id, actor_id);
 create index credentials_expiry on credentials (expires_at) where expires_at is not null;
 
+-- A bucket has one row: what comes after its window's end begins the next one. Times are epoch seconds.
 create unlogged table rate_counters (
-  bucket text not null,
+  bucket text primary key,
   window_start bigint not null,
-  hits bigint not null,
-  primary key (bucket, window_start)
+  seconds int not null,
+  hits bigint not null
 ) with (fillfactor = 50);
 
 -- ── Tenants ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,138 @@
+"""Composition: which app answers which path, and what lives as long as the process does.
+
+A dialect is one line in DIALECTS. `build` is what the launcher calls in each worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from litestar.types import ASGIApp
+
+from merx import simulator
+from merx.assembly import open_runtime
+from merx.core.auth import service as auth
+from merx.db.dsn import Dsn
+from merx.edge import logs
+from merx.edge.app import Dialect
+from merx.edge.authority import Services
+from merx.edge.client import Hosts, Proxies
+from merx.edge.composition import Edge, MetricsPage, Ready, live
+from merx.edge.gateway import Gateway, nothing_here
+from merx.edge.limits import Counter, DatabaseCounter, RedisCounter
+from merx.edge.request_log import RequestLog
+from merx.edge.static import Folder
+from merx.runtime import Runtime
+from merx.settings import Settings
+from merx.web.callbacks import Callbacks
+
+log = logging.getLogger("merx")
+
+DIALECTS: tuple[Dialect, ...] = ()
+
+
+def build(settings: Settings, dsn: Dsn) -> Site:
+    """The ASGI application of one worker process."""
+    logs.configure(settings.log_level)
+    return Site(settings, dsn)
+
+
+class Site:
+    """Opens what it needs at the lifespan's start, and closes it at its end."""
+
+    def __init__(self, settings: Settings, dsn: Dsn) -> None:
+        self._settings, self._dsn = settings, dsn
+        self._gateway: Gateway | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._gateway is not None:
+            await self._gateway(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                rt = await stack.enter_async_context(open_runtime(self._settings, self._dsn))
+                self._gateway = await stack.enter_async_context(running(rt))
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as wrong:
+            log.error("the server could not start", exc_info=wrong)
+            logs.writer.flush()
+            if self._gateway is None:
+                await send({"type": "lifespan.startup.failed", "message": str(wrong)})
+                return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@contextlib.asynccontextmanager
+async def running(rt: Runtime) -> AsyncIterator[Gateway]:
+    """The gateway over all apps, with the tasks that keep its memory true."""
+    edge = Edge(rt, Services(), counter=_counter(rt))
+    await edge.poll()
+    gateway = _gateway(rt, edge)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(edge.run()), group.create_task(_note_key_use(rt))]
+        try:
+            yield gateway
+        finally:
+            for task in tasks:
+                task.cancel()
+    with contextlib.suppress(Exception):
+        await auth.save_key_use(rt)
+    logs.writer.flush()
+
+
+def _gateway(rt: Runtime, edge: Edge) -> Gateway:
+    static, demo = _folder("merx.web", "static"), _folder("merx.demo", "static")
+    mounts: list[tuple[str, ASGIApp]] = [
+        ("/livez", live()),
+        ("/readyz", Ready(rt)),
+        ("/metrics", MetricsPage(edge.metrics)),
+        ("/assets", Folder("/assets", static)),
+        ("/demo/pictures", Folder("/demo/pictures", demo)),
+        ("/simulator", simulator.app(rt)),
+        (Callbacks.prefix, Callbacks(rt)),
+    ]
+    for dialect in DIALECTS:
+        mounts += edge.mounts(dialect)
+    return Gateway(
+        mounts,
+        nothing_here,
+        _no_lifespan,
+        proxies=Proxies(rt.settings.trusted_proxies),
+        hosts=Hosts(rt.settings.base_domain, rt.settings.public_url),
+        request_log=RequestLog(logs.writer, rt.settings.log_level),
+        metrics=edge.metrics,
+    )
+
+
+def _counter(rt: Runtime) -> Counter | None:
+    if rt.settings.redis_url is not None:
+        return RedisCounter(rt.settings.redis_url)
+    return DatabaseCounter(rt) if rt.settings.workers > 1 else None
+
+
+def _folder(package: str, name: str) -> Path:
+    return Path(str(files(package))) / name
+
+
+async def _note_key_use(rt: Runtime) -> None:
+    while True:
+        await asyncio.sleep(60)
+        try:
+            await auth.save_key_use(rt)
+        except Exception as lost:
+            log.warning("when keys were used could not be written down", extra={"reason": type(lost).__name__})
+
+
+async def _no_lifespan(scope: Any, receive: Any, send: Any) -> None:
+    """The site has its own."""
