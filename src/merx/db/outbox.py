@@ -40,11 +40,13 @@ select {_COLUMNS} from outbox where tenant_id = $1 and kind = any($2::text[]) or
 COUNT = "select count(*) from outbox where tenant_id = $1 and kind = any($2::text[])"
 BETWEEN = f"""
 select {_COLUMNS} from outbox
-where tenant_id = $1 and kind = any($2::text[]) and created_at >= $3 and created_at < $4 and id > $5 order by id limit $6
+where tenant_id = $1 and kind = any($2::text[]) and created_at >= $3 and created_at < $4 and id > $5
+order by id limit $6
 """
 FORGET = """
 delete from outbox where tenant_id = $1 and id = any(array(
-  select o.id from outbox o where o.tenant_id = $1 and o.state = 'relayed' and o.created_at < $2 order by o.id limit $3))
+  select o.id from outbox o where o.tenant_id = $1 and o.state = 'relayed' and o.created_at < $2
+  order by o.id limit $3))
 """
 
 

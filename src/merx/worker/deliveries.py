@@ -1,0 +1,182 @@
+"""Sends webhooks. Each tenant with deliveries under way has a task of its own, and each try has one too: a try that
+takes long holds up nothing but its own place. Places are shared out so that no endpoint uses another's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from merx.core.webhooks import rules, service
+from merx.core.webhooks.model import RETURNED, Due, Holder, Tried
+from merx.kernel import ids
+from merx.kernel.context import system
+from merx.kernel.errors import MerxError
+from merx.kernel.ids import TenantId
+from merx.ports import Posting
+from merx.runtime import Runtime
+
+MOST_SENDING = 400  # in this process
+TURNS_AT_ONCE = 3  # database transactions of all tenants together; the pool serves shoppers too
+LOOK_AGAIN_SECONDS = 0.25
+NO_SECRET = "The endpoint's secret can't be read with this installation's key; rotate it."  # noqa: S105
+log = structlog.get_logger(__name__)
+
+
+class Senders:
+    """The tasks of all tenants. `poke` is all the loop has to say: there is something for this tenant."""
+
+    def __init__(self, rt: Runtime, holder: Holder | None = None) -> None:
+        self.rt = rt
+        self.holder = holder or Holder(ids.new())
+        self.turns = asyncio.Semaphore(TURNS_AT_ONCE)
+        self.stopping = False
+        self.sending = 0
+        self._tenants: dict[TenantId, _Tenant] = {}
+        self._tasks: dict[TenantId, asyncio.Task[None]] = {}
+
+    def busy(self) -> list[TenantId]:
+        return list(self._tenants)
+
+    def poke(self, tenant: TenantId) -> None:
+        if self.stopping:
+            return
+        found = self._tenants.get(tenant)
+        if found is not None:
+            found.nudge()
+            return
+        found = self._tenants[tenant] = _Tenant(self, tenant)
+        task = asyncio.create_task(found.run(lambda: self._tenants.pop(tenant, None)))
+        self._tasks[tenant] = task
+        task.add_done_callback(lambda done: self._ended(tenant, done))
+
+    def _ended(self, tenant: TenantId, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(tenant) is task:
+            del self._tasks[tenant]
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._tenants.pop(tenant, None)
+            log.error("worker.deliveries.failed", tenant=str(tenant), exc_info=bug)
+
+    async def stop(self, grace: float) -> None:
+        """Claims nothing more, lets tries end for `grace` seconds, and gives back those that did not."""
+        self.stopping = True
+        tenants, tasks = list(self._tenants.values()), list(self._tasks.values())
+        for tenant in tenants:
+            tenant.nudge()
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace)
+        for tenant in tenants:
+            tenant.give_back()
+        if remaining := [task for task in tasks if not task.done()]:
+            await asyncio.wait(remaining, timeout=grace)
+            for task in remaining:
+                task.cancel()
+            await asyncio.gather(*remaining, return_exceptions=True)
+
+
+class _Tenant:
+    def __init__(self, senders: Senders, tenant: TenantId) -> None:
+        self._all, self._tenant = senders, tenant
+        self._sending: set[asyncio.Task[Tried]] = set()
+        self._ended: list[Tried] = []
+        self._something = asyncio.Event()
+
+    def nudge(self) -> None:
+        self._something.set()
+
+    def give_back(self) -> None:
+        for task in self._sending:
+            task.cancel()
+
+    async def run(self, leave: Callable[[], object]) -> None:
+        """Until nothing is due and nothing is on its way. `leave` is called at the moment that is certain, so that
+        whoever comes later starts a new task."""
+        try:
+            failures = 0
+            while True:
+                self._something.clear()
+                try:
+                    claimed = await self._turn()
+                    failures = 0
+                except Exception as wrong:
+                    failures += 1
+                    self._complain(wrong)
+                    await self._wait(min(0.25 * 2**failures, 10))
+                    if self._all.stopping and failures > 2:
+                        return
+                    continue
+                for due in claimed:
+                    self._start(due)
+                if not self._sending and not self._ended and not claimed and not self._something.is_set():
+                    return
+                await self._wait(LOOK_AGAIN_SECONDS)
+        finally:
+            leave()
+            for task in self._sending:
+                task.cancel()
+
+    async def _turn(self) -> list[Due]:
+        """Notes what has ended and claims what there is room for. What could not be noted is kept for the next turn:
+        noting it twice changes nothing."""
+        stopping, ended = self._all.stopping, list(self._ended)
+        places = self._all.holder.policy.per_tenant - len(self._sending)
+        room = 0 if stopping else max(0, min(places, MOST_SENDING - self._all.sending))
+        if not ended and not room:
+            return []
+        async with self._all.turns:
+            claimed = await service.take_turn(self._all.rt, system(self._tenant), self._all.holder, ended, room)
+        del self._ended[: len(ended)]
+        return claimed
+
+    def _start(self, due: Due) -> None:
+        task = asyncio.create_task(attempt(self._all.rt, due))
+        self._sending.add(task)
+        self._all.sending += 1
+        task.add_done_callback(lambda done: self._note(due, done))
+
+    def _note(self, due: Due, task: asyncio.Task[Tried]) -> None:
+        self._sending.discard(task)
+        self._all.sending -= 1
+        if task.cancelled():
+            self._ended.append(Tried(due, datetime.now(UTC), 0, error=RETURNED, returned=True))
+        else:
+            self._ended.append(task.result())
+        self._something.set()
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._something.wait()
+
+    def _complain(self, wrong: Exception) -> None:
+        if isinstance(wrong, MerxError):
+            log.warning("worker.deliveries.postponed", tenant=str(self._tenant), reason=wrong.code)
+        else:
+            log.error("worker.deliveries.failed", tenant=str(self._tenant), exc_info=wrong)
+
+
+async def attempt(rt: Runtime, due: Due) -> Tried:
+    """One try. A bug of ours is a try that failed, or it would be tried for ever."""
+    began, at = time.perf_counter(), datetime.now(UTC)
+    if not due.secrets:
+        return Tried(due, at, 0, error=NO_SECRET)
+    try:
+        answered = await rt.webhooks.send(Posting(due.url, rules.headers(due, at), due.body))
+    except Exception as bug:
+        log.error("worker.webhook.failed", delivery=str(due.delivery_id), exc_info=bug)
+        return Tried(
+            due, datetime.now(UTC), round((time.perf_counter() - began) * 1000), error="The try failed inside Merx."
+        )
+    return Tried(
+        due=due,
+        at=datetime.now(UTC),
+        milliseconds=answered.milliseconds,
+        status=answered.status,
+        error=answered.error,
+        answer=answered.text,
+        retry_after=answered.retry_after,
+    )
