@@ -19,6 +19,7 @@ from merx import simulator
 from merx.assembly import open_runtime
 from merx.core.auth import service as auth
 from merx.db.dsn import Dsn
+from merx.dialects.baas.app import DIALECT as BAAS
 from merx.edge import logs
 from merx.edge.app import Dialect
 from merx.edge.authority import Services
@@ -34,7 +35,7 @@ from merx.web.callbacks import Callbacks
 
 log = logging.getLogger("merx")
 
-DIALECTS: tuple[Dialect, ...] = ()
+DIALECTS: tuple[Dialect, ...] = (BAAS,)
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:

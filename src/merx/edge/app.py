@@ -51,6 +51,11 @@ class MerxRequest(Request[Any, Any, State]):
         return self.visit.caller()
 
     @property
+    def shop(self) -> Ctx:
+        """The shop that is meant, for signing in to it: a stale token sent along does not matter here."""
+        return self.visit.shop or self.ctx
+
+    @property
     def rt(self) -> Runtime:
         runtime = self.visit.rt
         assert runtime is not None

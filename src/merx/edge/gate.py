@@ -3,7 +3,9 @@ that becomes the request's `Ctx`, and the limits of its plan are taken."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,12 +17,14 @@ from merx.edge.credentials import Presented
 from merx.edge.limits import Limiter, Verdict
 from merx.edge.visit import Visit
 from merx.kernel.context import Ctx
-from merx.kernel.errors import Forbidden, Kind, MerxError, NotFound
+from merx.kernel.errors import Forbidden, Kind, MerxError, NotFound, Unauthenticated
 from merx.kernel.ids import TenantId
 from merx.runtime import Runtime
 
 ANONYMOUS = Quota(minute=600)
 """Of a client address without a credential; a wrong credential counts here too."""
+
+_ABOUT_WHO = (Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND)
 
 
 class Authority(Protocol):
@@ -73,20 +77,28 @@ class Gate:
     async def enter(self, visit: Visit, who: Presented, dialect: Dialect) -> None:
         """Fills in who is asking. What is wrong with a credential is kept until somebody needs one, so that signing in
         works for a client that sends its stale token along."""
-        now = datetime.now(UTC)
         try:
-            found = visit.credential = await self._credential(who, visit.host_slug)
-            if found is not None:
-                visit.ctx = found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
-            elif visit.host_slug is not None:
-                shop = await self._authority.shop(self.rt, visit.host_slug, None)
-                if shop is None:
-                    raise NotFound("shop")
-                visit.ctx = Ctx(shop[0], source=dialect.name, request_id=visit.id, address=visit.address, now=now)
+            visit.credential, visit.ctx = await self._caller(visit, who, dialect)
+            visit.shop = visit.ctx
         except MerxError as refused:
-            if refused.kind not in (Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND):
+            if refused.kind not in _ABOUT_WHO:
                 raise
             visit.denied, visit.credential, visit.ctx = refused, None, None
+            if who.token is not None and refused.kind is Kind.UNAUTHENTICATED:
+                with contextlib.suppress(Unauthenticated, Forbidden, NotFound):
+                    visit.shop = (await self._caller(visit, replace(who, token=None), dialect))[1]
+
+    async def _caller(self, visit: Visit, who: Presented, dialect: Dialect) -> tuple[Credential | None, Ctx | None]:
+        now = datetime.now(UTC)
+        found = await self._credential(who, visit.host_slug)
+        if found is not None:
+            return found, found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
+        if visit.host_slug is None:
+            return None, None
+        shop = await self._authority.shop(self.rt, visit.host_slug, None)
+        if shop is None:
+            raise NotFound("shop")
+        return None, Ctx(shop[0], source=dialect.name, request_id=visit.id, address=visit.address, now=now)
 
     async def _credential(self, who: Presented, slug: str | None) -> Credential | None:
         """A token's, beside which a key only names the shop; else the key's."""

@@ -44,6 +44,7 @@ class Visit:
         "replayed",
         "route",
         "rt",
+        "shop",
         "started",
         "status",
     )
@@ -63,6 +64,7 @@ class Visit:
         self.limiter: Limiter | None = None
         self.credential: Credential | None = None
         self.ctx: Ctx | None = None
+        self.shop: Ctx | None = None  # the shop that host or key name, even where a token beside them is stale
         self.denied: MerxError | None = None  # why the credential was not accepted; raised where one is needed
         self.rate: tuple[tuple[bytes, bytes], ...] = ()
         self.extra: tuple[tuple[bytes, bytes], ...] = ()
