@@ -4,19 +4,31 @@ join it; alone, the first test that asks for it starts it."""
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from merx.core.auth import service as auth
+from merx.core.auth.model import SignedIn
 from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.db.opening import open_database
+from merx.kernel.context import Ctx
+from merx.providers import payments
+from merx.runtime import Runtime
 from merx.settings import Settings
+from merx.simulator.accounts import account_maker
+from merx.vault import Vault
+
+PASSWORD = "a-password-for-tests"
 
 _stack = contextlib.ExitStack()
 _folder: Path | None = None
@@ -63,3 +75,33 @@ async def owner(dsn: Dsn) -> AsyncIterator[Any]:
     conn = await asyncpg.connect(**dsn.owner)
     yield conn
     await conn.close()
+
+
+@pytest.fixture
+def rt(database: Database) -> Runtime:
+    """The run's database with the real providers and the simulator's accounts; nobody serves the simulator."""
+    settings, vault = Settings(), Vault(b"a secret for tests, and for tests only")
+    return Runtime(settings, database, vault, payments.build(), account_maker(settings, vault))
+
+
+@dataclass(frozen=True)
+class OpenShop:
+    """A new tenant whose owner has signed in with PASSWORD."""
+
+    owner: Ctx
+    email: str
+    signed_in: SignedIn
+
+
+@pytest.fixture
+def shop(rt: Runtime) -> Callable[..., Awaitable[OpenShop]]:
+    async def make(**wanted: Any) -> OpenShop:
+        mark = os.urandom(6).hex()
+        email = f"owner-{mark}@example.com"
+        wanted = {"business_name": f"Shop {mark}", "email": email, "password": PASSWORD, **wanted}
+        made = await auth.register(rt, auth.Registration(**wanted))
+        now = datetime.now(UTC)
+        caller = await auth.authenticate(rt, made.tokens.access, now)
+        return OpenShop(caller.ctx(now=now, source="tests"), email, made)
+
+    return make

@@ -157,7 +157,7 @@ class Database:
     async def begin(self, ctx: Ctx) -> AsyncIterator[Tx]:
         """A transaction of `ctx.tenant`. Commits at the end of the block, rolls back on any exception."""
         tenant = ctx.tenant
-        if type(tenant) is not UUID:
+        if not isinstance(tenant, UUID):
             raise TypeError("the tenant of a transaction is a UUID")
         conn = await self._pool.acquire()
         tx = Tx(conn, ctx)
