@@ -1,0 +1,1 @@
+"""How fast Merx is, beside what PostgreSQL alone does with the same statements on the same data in the same run."""

@@ -1,0 +1,87 @@
+"""What statements one operation sends: it is run once against the real database, and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from bench.pgbench import filled, quoted
+from merx.db.database import Database
+from merx.runtime import Runtime
+
+
+class Sent(msgspec.Struct, frozen=True):
+    sql: str
+    args: tuple[Any, ...]
+
+
+class _Listening:
+    """A connection that writes down what goes through it."""
+
+    def __init__(self, conn: Any, sent: list[Sent]) -> None:
+        self._conn, self._sent = conn, sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._conn, name)
+
+    async def fetch(self, sql: str, *args: Any) -> Any:
+        self._sent.append(Sent(sql, args))
+        return await self._conn.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: Any) -> Any:
+        self._sent.append(Sent(sql, args))
+        return await self._conn.fetchrow(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> Any:
+        self._sent.append(Sent(sql, args))
+        return await self._conn.execute(sql, *args)
+
+
+class _ListeningPool:
+    def __init__(self, pool: Any, sent: list[Sent]) -> None:
+        self._pool, self._sent = pool, sent
+
+    async def acquire(self) -> Any:
+        return _Listening(await self._pool.acquire(), self._sent)
+
+    def release(self, conn: Any) -> None:
+        self._pool.release(conn._conn)
+
+    def discard(self, conn: Any) -> None:
+        self._pool.discard(conn._conn)
+
+
+async def record(rt: Runtime, operation: Callable[[Runtime], Awaitable[Any]]) -> list[Sent]:
+    sent: list[Sent] = []
+    listening = Database(_ListeningPool(rt.db._pool, sent))  # type: ignore[arg-type]
+    await operation(msgspec.structs.replace(rt, db=listening))
+    return sent
+
+
+def script(sent: Sequence[Sent], known: Mapping[UUID, str], variables: Sequence[str] = ()) -> str:
+    """The pgbench script of what was sent. `known` gives expressions for ids that differ from transaction to
+    transaction; every other id that is not in it and was made by the operation itself becomes one of its own."""
+    made: dict[UUID, str] = {}
+    lines = list(variables)
+    for one in sent:
+        if one.sql.startswith("begin"):
+            lines.append("begin;")
+        else:
+            lines.append(filled(one.sql, [_text(value, known, made) for value in one.args]))
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: Any, known: Mapping[UUID, str], made: dict[UUID, str]) -> str:
+    if isinstance(value, list | tuple):
+        return "array[" + ", ".join(_text(one, known, made) for one in value) + "]"
+    if not isinstance(value, UUID):
+        return quoted(value)
+    if value in known:
+        return known[value]
+    if not known:
+        return quoted(value)
+    made.setdefault(value, f"(lpad((:k)::text, 20, '0') || '{len(made):012d}')::uuid")
+    return made[value]
