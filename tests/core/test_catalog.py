@@ -432,7 +432,13 @@ async def test_every_kind_of_change_raises_the_version(shop: Shop) -> None:
 
 async def test_a_refused_change_raises_nothing(shop: Shop) -> None:
     made, before = await make(shop, HEADPHONES), await version(shop)
-    for wrong in ({"name": ""}, {"price": -1}, {"sku": "x" * 101}, {"categories": (99,)}, {"images": (ImageDraft("x"),)}):
+    for wrong in (
+        {"name": ""},
+        {"price": -1},
+        {"sku": "x" * 101},
+        {"categories": (99,)},
+        {"images": (ImageDraft("x"),)},
+    ):
         with pytest.raises(MerxError):
             await change(shop, made, **wrong)
     assert await version(shop) == before and (await service.list_categories(shop.rt, shop.ctx)).version == before

@@ -55,11 +55,12 @@ _FOUND = """,
 asked as materialized (
   select a.low, a.high, a.n from unnest({low}::text[], {high}::text[]) with ordinality as a (low, high, n)),
 hits as (
-  select w.product_id, a.n, w.weight * case when w.word = a.low then 4 else 2 end as score
+  select w.product_id, a.n, w.weight * case when w.word = a.low then 8 else 4 end as score
   from asked a join search_words w on w.tenant_id = $1 and w.word >= a.low and w.word <= a.high{shown}
   union all
-  select w.product_id, s.n, w.weight
-  from unnest({stubs}::text[], {places}::bigint[]) as s (stub, n)
+  select w.product_id, s.n,
+    w.weight * case when s.place < 0 or t.place < 0 or abs(s.place - t.place) < 2 then 2 else 1 end
+  from unnest({stubs}::text[], {places}::int[], {of}::bigint[]) as s (stub, place, n)
   join (select a.n from asked a where not exists (
     select 1 from search_words w where w.tenant_id = $1 and w.word >= a.low and w.word <= a.high{shown})) as missing
     on missing.n = s.n
@@ -116,7 +117,7 @@ def _compose(shape: Shape) -> tuple[str, tuple[str, ...]]:
     where = ["p.tenant_id = $1", "p.deleted_at is null"]
     where.append("p.active" if shape.shown else f"p.active = any({argument('active')}::bool[])")
     if shape.search:
-        names = {name: argument(name) for name in ("low", "high", "stubs", "places")}
+        names = {name: argument(name) for name in ("low", "high", "stubs", "places", "of")}
         head += _FOUND.format(shown=" and w.shown" if shape.shown else "", **names)
         source += " join found f on f.product_id = p.id"
     if shape.category:

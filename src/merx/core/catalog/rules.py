@@ -173,7 +173,9 @@ def _bound(value: Amount | None, field: str) -> Decimal | None:
 
 
 # ── Products ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def create(draft: ProductDraft, free_slug: str, currency: Currency, now: datetime) -> Edit:
+def create(
+    draft: ProductDraft, free_slug: str, currency: Currency, now: datetime, product_id: ProductId | None = None
+) -> Edit:
     """`free_slug`: the draft's own, or one made of its name, that no other product has."""
     name = text(draft.name, "name", model.MAX_NAME, 1)
     price = None if draft.price is None else amount(draft.price, currency, "price")
@@ -192,7 +194,7 @@ def create(draft: ProductDraft, free_slug: str, currency: Currency, now: datetim
     if draft.stock and draft.variants and len(variants) == 1 and draft.variants[0].stock is None:
         wanted[variants[0].id] = stock(draft.stock)
     product = Product(
-        id=ProductId(ids.new()),
+        id=product_id or ProductId(ids.new()),
         slug=free_slug,
         name=name,
         description=text(draft.description, "description", model.MAX_DESCRIPTION),

@@ -32,6 +32,7 @@ from merx.core.catalog.model import (
 )
 from merx.core.catalog.rules import Edit
 from merx.core.catalog.tree import Tree
+from merx.core.inventory import store as inventory
 from merx.db.database import Tx
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Conflict, Invalid, NotFound
@@ -232,11 +233,11 @@ async def _edit(rt: Runtime, ctx: Ctx, product: ProductId, change: Callable[[Pro
 
 
 async def _save(tx: Tx, edit: Edit) -> Product:
-    tree, typos = await _tree_for(tx, edit), set[tuple[str, str]]()
-    await writing.write(tx, [edit], tree, typos)
-    if typos:
-        await store.put_typos(tx, sorted(typos))
-    await writing.write_stock(tx, [edit], "count")
+    vocabulary = set[str]()
+    await writing.write(tx, [edit], await _tree_for(tx, edit), vocabulary)
+    await writing.write_vocabulary(tx, vocabulary)
+    if counts := writing.counts([edit]):
+        await inventory.set_available(tx, counts, "count")
     (after,) = await store.kept_products(tx, [edit.after.id])
     return after
 

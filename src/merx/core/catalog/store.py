@@ -132,8 +132,8 @@ from unnest($2::text[], $3::uuid[], $4::smallint[], $5::bool[]) as w (word, prod
 on conflict (tenant_id, word, product_id) do update set weight = excluded.weight, shown = excluded.shown
 """
 PUT_TYPOS = """
-insert into search_typos (tenant_id, stub, word)
-select $1, w.stub, w.word from unnest($2::text[], $3::text[]) as w (stub, word)
+insert into search_typos (tenant_id, stub, word, place)
+select $1, w.stub, w.word, w.place from unnest($2::text[], $3::text[], $4::smallint[]) as w (stub, word, place)
 where not exists (select 1 from search_typos t where t.tenant_id = $1 and t.stub = w.stub and t.word = w.word)
 order by w.stub collate "C", w.word collate "C"
 on conflict do nothing
@@ -173,7 +173,8 @@ async def list_products(tx: Tx, query: ProductQuery) -> ProductPage:
 
 
 def _arguments(query: ProductQuery, asked: Sequence[str]) -> Mapping[str, Any]:
-    stubs = [(stub, place) for place, word in enumerate(asked, 1) for stub in words.stubs(word)]
+    slips = [(stub, place, n) for n, word in enumerate(asked, 1) for stub, place in words.stubs(word).items()]
+    stubs, places, of = _columns(slips, 3)
     category = (query.category or "").strip()
     return {
         "limit": query.limit,
@@ -181,8 +182,9 @@ def _arguments(query: ProductQuery, asked: Sequence[str]) -> Mapping[str, Any]:
         "active": [True, False] if query.active is None else [query.active],
         "low": asked,
         "high": [f"{word}\U0010ffff" if len(word) > 1 else word for word in asked],  # one letter begins too much
-        "stubs": [stub for stub, _ in stubs],
-        "places": [place for _, place in stubs],
+        "stubs": stubs,
+        "places": places,
+        "of": of,
         "slugs": [category, words.slugify(category, "")],
         "name": category,
         "lowest": _bounds(query.min_price, 0, ROUND_CEILING),
@@ -318,9 +320,9 @@ async def put_words(tx: Tx, found: Sequence[tuple[str, ProductId, int, bool]]) -
     await tx.run(PUT_WORDS, *_columns(found, 4))
 
 
-async def put_typos(tx: Tx, slips: Sequence[tuple[str, str]]) -> None:
-    """(stub, word): how `word` is found in spite of a slip."""
-    await tx.run(PUT_TYPOS, *_columns(slips, 2))
+async def put_typos(tx: Tx, slips: Sequence[tuple[str, str, int]]) -> None:
+    """(stub, word, place): how `word` is found in spite of a slip."""
+    await tx.run(PUT_TYPOS, *_columns(slips, 3))
 
 
 async def write_categories(tx: Tx, categories: Sequence[Category]) -> None:

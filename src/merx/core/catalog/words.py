@@ -13,8 +13,8 @@ MAX_ASKED = 8
 """Words of one search; further ones are not looked at."""
 
 NAME, SKU, DESCRIPTION = 40, 16, 4
-"""What a word counts by where it stands; `EXACT` and the others, in the statement, by how well it fits. A prefix in the
-name counts more than an exact word in the description. The shorter a name, the more each of its words."""
+"""What a word counts by where it stands; how well it fits is weighed by the statement. A beginning in the name counts
+more than an exact word in the description. The shorter a name, the more each of its words."""
 
 _SHORTEST_TYPO, _LONGEST_TYPO = 4, 20
 _COMPOUND = re.compile(r"[^\W_]+(?:[-'’./+&_][^\W_]+)*")
@@ -82,9 +82,13 @@ def asked(search: str) -> list[str]:
     return list(dict.fromkeys(part[:MAX_WORD] for part in _PART.findall(fold(search))))[:MAX_ASKED]
 
 
-def stubs(word: str) -> set[str]:
-    """The word and each form of it with one letter left out. Two words that share a stub are one slip apart: a letter
-    missing, added, replaced or swapped with its neighbour. Short words and numbers have none."""
+def stubs(word: str) -> dict[str, int]:
+    """The word and each form of it with one letter left out, with the place of that letter. Two words that share a stub
+    are one slip apart (a letter missing, added, replaced or swapped with its neighbour) where one of them is the stub
+    or both miss about the same place, and two otherwise. Short words and numbers have none."""
     if not _SHORTEST_TYPO <= len(word) <= _LONGEST_TYPO or not word.isalpha():
-        return set()
-    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
+        return {}
+    found = {word: -1}
+    for at in range(len(word)):
+        found.setdefault(word[:at] + word[at + 1 :], at)
+    return found

@@ -15,6 +15,7 @@ from merx.kernel.errors import Invalid
 from merx.kernel.ids import CategoryId, ProductId, VariantId
 
 COUNTER = "categories"
+BATCH = 10_000
 COUNTED = 9
 """A tenth product of one name gets a slug with random letters: counting on would need a look-up each."""
 
@@ -23,8 +24,8 @@ def slug_candidates(base: str) -> list[str]:
     return [base, *[f"{base[: model.MAX_SLUG - 2]}-{number}" for number in range(2, COUNTED + 1)]]
 
 
-async def write(tx: Tx, edits: Sequence[Edit], tree: Tree | None, typos: set[tuple[str, str]]) -> None:
-    """All of the edits but what changes stock, which comes last: `write_stock`. New slips are left in `typos`."""
+async def write(tx: Tx, edits: Sequence[Edit], tree: Tree | None, vocabulary: set[str]) -> None:
+    """All of the edits but the counts of stock, which come last: `write_stock`. New words are put into `vocabulary`."""
     await _check_skus(tx, edits)
     for edit in edits:
         tx.touch_catalog(products=edit.shown_more)
@@ -38,7 +39,7 @@ async def write(tx: Tx, edits: Sequence[Edit], tree: Tree | None, typos: set[tup
         await store.write_variants(tx, variants)
     if sorted_in:
         await store.categorize(tx, sorted_in)
-    await write_words(tx, edits, typos)
+    await write_words(tx, edits, vocabulary)
     if opened := [
         (variant.id, edit.after.id, edit.stock.get(variant.id, 0)) for edit in edits for variant in _new_variants(edit)
     ]:
@@ -56,17 +57,23 @@ async def write_made(tx: Tx, made: Sequence[Category]) -> None:
     await store.write_categories(tx, made)
 
 
-async def write_stock(tx: Tx, edits: Sequence[Edit], reason: str) -> None:
-    """Counts of variants that were there before. To be the last thing in a transaction."""
+def counts(edits: Sequence[Edit]) -> dict[VariantId, int]:
+    """How many of which variant should be sellable, where that is not so already; new ones have been opened with it."""
     wanted: dict[VariantId, int] = {}
     for edit in edits:
         levels = {one.id: one.available for one in edit.before.variants} if edit.before else {}
         wanted |= {one: count for one, count in edit.stock.items() if one in levels and levels[one] != count}
-    if wanted:
-        await inventory.set_available(tx, wanted, reason)
+    return wanted
 
 
-async def write_words(tx: Tx, edits: Sequence[Edit], typos: set[tuple[str, str]]) -> None:
+async def write_vocabulary(tx: Tx, vocabulary: set[str]) -> None:
+    """How the words are found in spite of a slip. Others who write the same words wait: so late, and sorted."""
+    slips = sorted((stub, word, place) for word in vocabulary for stub, place in words.stubs(word).items())
+    for at in range(0, len(slips), BATCH):
+        await store.put_typos(tx, slips[at : at + BATCH])
+
+
+async def write_words(tx: Tx, edits: Sequence[Edit], vocabulary: set[str]) -> None:
     gone: list[tuple[str, ProductId]] = []
     found: list[tuple[str, ProductId, int, bool]] = []
     for edit in edits:
@@ -80,7 +87,7 @@ async def write_words(tx: Tx, edits: Sequence[Edit], typos: set[tuple[str, str]]
             for word, weight in now.items()
             if not (same and was.get(word) == weight)
         ]
-        typos.update((stub, word) for word in now if word not in was for stub in words.stubs(word))
+        vocabulary.update(word for word in now if word not in was)
     if gone:
         await store.drop_words(tx, gone)
     if found:

@@ -257,7 +257,8 @@ create table search_typos (
   tenant_id uuid not null,
   stub text collate "C" not null,                                -- the word, or the word with one letter left out
   word text collate "C" not null,
-  primary key (tenant_id, stub, word)
+  place smallint not null,                                       -- where the letter was; -1: the word itself
+  primary key (tenant_id, stub, word) include (place)
 );
 
 create table product_categories (
