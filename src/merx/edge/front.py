@@ -14,12 +14,12 @@ from litestar.utils import normalize_path
 from merx.edge import headers as fixed
 from merx.edge.answers import Answer, AnswerCache, etag_of
 from merx.edge.app import Dialect, failure
-from merx.edge.credentials import presented, refuse_repeated
+from merx.edge.credentials import NOTHING, presented, refuse_repeated
 from merx.edge.errors import HttpError, allow
 from merx.edge.gate import Gate
 from merx.edge.idempotency import Idempotency
 from merx.edge.visit import Visit, visit_of
-from merx.kernel.errors import MerxError
+from merx.kernel.errors import MerxError, Unauthenticated
 
 MAX_PATH = 8192
 
@@ -55,13 +55,16 @@ class Front:
             raise HttpError(404, "not_found", "There is nothing at this address.")
         if len(visit.headers) != len(scope["headers"]):
             refuse_repeated(scope["headers"])
-        who = presented(scope, visit.headers, self.dialect.query_key)
+        try:
+            who = presented(scope, visit.headers, self.dialect.query_key)
+        except Unauthenticated as refused:
+            visit.denied, who = refused, NOTHING
         if self.dialect.slug is not None:
             visit.host_slug = self.dialect.slug(path) or visit.host_slug
         if visit.host_domain is not None:
             await self._gate.place(visit)
         from_memory = scope["method"] == "GET" and path.startswith(self.dialect.cached) and bool(self.dialect.cached)
-        if not (from_memory and self._gate.recall(visit, who, self.dialect)):
+        if visit.denied is None and not (from_memory and self._gate.recall(visit, who, self.dialect)):
             await self._gate.enter(visit, who, self.dialect)
         await self._gate.count(visit, self.dialect)
         if from_memory and visit.ctx is not None:

@@ -1,0 +1,140 @@
+"""Ceilings are exact: alone, and with several processes counting in the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from merx.core.quotas import service
+from merx.core.quotas.service import Hit, Spent
+from merx.db.database import Database
+from merx.edge.app import Quota
+from merx.edge.limits import DatabaseCounter, Limiter
+from merx.kernel import ids
+from merx.kernel.errors import Limited, Unauthenticated
+from tests.edge.fake import runtime
+
+FREE = Quota(60, 10_000)
+
+
+class Clock:
+    def __init__(self, now: float = 1_700_000_000) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_minute_begins_with_the_first_request() -> None:
+    clock = Clock(1_700_000_039)  # a second before a minute of the clock ends
+    limiter = Limiter(clock=clock)
+    assert limiter.take("a", "t", FREE).remaining == 59
+    clock.now += 2
+    assert [limiter.take("a", "t", FREE).allowed for _ in range(60)].count(True) == 59
+    refused = limiter.take("a", "t", FREE)
+    assert (refused.allowed, refused.remaining, refused.retry_after) == (False, 0, 58)
+    clock.now += 58
+    assert limiter.take("a", "t", FREE).allowed
+
+
+def test_what_is_refused_costs_nothing_of_the_day() -> None:
+    clock = Clock()
+    limiter = Limiter(clock=clock)
+    quota = Quota(5, 12)
+    for _ in range(50):
+        limiter.take("a", "t", quota)
+    clock.now += 60
+    verdict = limiter.take("a", "t", quota)
+    assert verdict.allowed and verdict.remaining == 4
+    for _ in range(10):
+        limiter.take("a", "t", quota)
+    clock.now += 60
+    assert [limiter.take("a", "t", quota).allowed for _ in range(4)] == [True, True, False, False]
+    refused = limiter.take("a", "t", quota)
+    assert refused.limit == 12 and refused.reset % 86_400 == 0
+    clock.now = refused.reset
+    assert limiter.take("a", "t", quota).remaining == 4
+
+
+async def test_several_processes_share_one_exact_ceiling(database: Database) -> None:
+    rt = runtime()
+    rt = type(rt)(rt.settings, database, rt.vault, {}, rt.test_account)
+    subject, tenant = str(ids.new()), str(ids.new())
+    processes = [Limiter(DatabaseCounter(rt), workers=3) for _ in range(3)]
+    verdicts = await asyncio.gather(
+        *(processes[n % 3].take_shared(subject, tenant, FREE) for n in range(200)),
+    )
+    good = [verdict for verdict in verdicts if verdict.allowed]
+    assert len(good) == 60
+    assert sorted(verdict.remaining for verdict in good) == list(range(60))
+    assert all(0 < verdict.retry_after <= 60 for verdict in verdicts if not verdict.allowed)
+
+
+async def test_a_window_that_is_over_begins_anew(database: Database) -> None:
+    rt = runtime()
+    rt = type(rt)(rt.settings, database, rt.vault, {}, rt.test_account)
+    bucket, now = str(ids.new()), 1_700_000_000
+    assert await service.add(rt, [Hit(bucket, now, 60, 3)], now) == [(3, now + 60)]
+    assert await service.add(rt, [Hit(bucket, now + 59, 60)], now + 59) == [(4, now + 60)]
+    await service.give_back(rt, bucket, 2)
+    assert await service.add(rt, [Hit(bucket, now + 59, 60, 0)], now + 59) == [(2, now + 60)]
+    assert await service.add(rt, [Hit(bucket, now + 60, 60)], now + 60) == [(1, now + 120)]
+
+
+class Broken:
+    def __init__(self, slow: bool) -> None:
+        self.slow, self.asked = slow, 0
+
+    async def add(self, hits: Sequence[Hit], now: int) -> list[Spent]:
+        self.asked += 1
+        if self.slow:
+            await asyncio.sleep(30)
+        raise ConnectionError
+
+    async def give_back(self, hit: Hit) -> None:
+        raise ConnectionError
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_a_limiter_that_is_away_takes_nothing_down_and_lets_nobody_through(slow: bool) -> None:
+    broken: Any = Broken(slow)
+    limiter = Limiter(broken, workers=2)
+    verdicts = [await limiter.take_shared("a", "t", FREE) for _ in range(100)]
+    assert [verdict.allowed for verdict in verdicts].count(True) == 30  # its part of the 60
+    assert broken.asked == 1
+    with pytest.raises(Limited):
+        for _ in range(11):
+            await limiter.spend("b", 10, 300)
+
+
+async def test_sign_ins_are_counted_where_they_fail() -> None:
+    clock = Clock()
+    limiter = Limiter(clock=clock)
+
+    async def sign_in(good: bool) -> None:
+        async with limiter.attempt("sign-in/a@b.example/1.2.3.4", 10, 300, Unauthenticated):
+            await asyncio.sleep(0)
+            if not good:
+                raise Unauthenticated("no")
+
+    for _ in range(30):
+        await sign_in(True)
+    outcomes = await asyncio.gather(*(sign_in(False) for _ in range(40)), return_exceptions=True)
+    assert sum(type(one) is Unauthenticated for one in outcomes) == 10
+    assert sum(type(one) is Limited for one in outcomes) == 30
+    with pytest.raises(Limited) as refused:
+        await sign_in(True)
+    assert refused.value.retry_after == 300
+    clock.now += 300
+    await sign_in(True)
+
+
+async def test_sign_ups_have_a_ceiling() -> None:
+    limiter = Limiter(clock=Clock())
+    for _ in range(60):
+        await limiter.spend("sign-up/1.2.3.4", 60, 60)
+    with pytest.raises(Limited):
+        await limiter.spend("sign-up/1.2.3.4", 60, 60)
