@@ -21,7 +21,9 @@ _LEAN = """v.id, p.id, {quantity}, v.sku, p.name, v.title, p.images -> 0 ->> 'ur
     v.active and v.deleted_at is null and p.active and p.deleted_at is null, k.on_hand - k.reserved"""
 _CARD = """json_build_array(p.id, p.slug, p.name, p.description, p.price_minor, p.compare_minor, p.sku, p.images,
       p.created_at,
-      (select coalesce(sum(a.on_hand - a.reserved), 0) from stock a where a.tenant_id = $1 and a.product_id = p.id),
+      (select coalesce(sum(a.on_hand - a.reserved), 0)
+        from variants w join stock a on a.tenant_id = $1 and a.variant_id = w.id
+        where w.tenant_id = $1 and w.product_id = p.id and w.active and w.deleted_at is null),
       (select coalesce(json_agg(json_build_array(g.id, g.number, g.slug, g.name) order by pc.position, g.number), '[]')
         from product_categories pc join categories g on g.tenant_id = $1 and g.id = pc.category_id
         where pc.tenant_id = $1 and pc.product_id = p.id))"""

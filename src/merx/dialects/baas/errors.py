@@ -11,8 +11,9 @@ from litestar import Response
 
 from merx.edge.app import MerxRequest, encode
 from merx.edge.app import MerxResponse as Answer
+from merx.edge.body import REQUIRED
 from merx.edge.errors import status_of
-from merx.kernel.errors import Kind, MerxError
+from merx.kernel.errors import Invalid, Kind, MerxError
 
 STATUS = {
     Kind.INVALID: 400,
@@ -75,4 +76,16 @@ def renamed(**names: str) -> Iterator[None]:
         yield
     except MerxError as error:
         error.fields = {names.get(field, field): said for field, said in error.fields.items()}
+        raise
+
+
+@contextlib.contextmanager
+def asked_for(**given: str) -> Iterator[None]:
+    """Of a form whose missing fields are told together with what is wrong with the others: those that are empty are
+    missing, whatever else the core says about them."""
+    missing = {name: [REQUIRED] for name, value in given.items() if not value}
+    try:
+        yield
+    except Invalid as error:
+        error.fields = {**error.fields, **missing}
         raise

@@ -14,21 +14,23 @@ from merx.core.customers import service as customers
 from merx.core.customers.model import CustomerPatch, CustomerSignedIn
 from merx.core.customers.service import NewCustomer
 from merx.dialects.baas import translate, wire
+from merx.dialects.baas.errors import asked_for
 from merx.dialects.baas.store_door import shop, shopper, signing_in, signing_up
 from merx.edge.app import MerxRequest
-from merx.edge.body import REQUIRED
-from merx.kernel.errors import Invalid
 
 Email = Annotated[str, Meta(max_length=254)]
 Password = Annotated[str, Meta(max_length=1000)]
+Given = Annotated[str, Meta(min_length=1, max_length=1000)]
 Name = Annotated[str, Meta(max_length=150)]
 Phone = Annotated[str, Meta(max_length=32)]
 Token = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    email: Email
-    password: Password
+    """`email` and `password` must be there; what is missing is told together with what else is wrong."""
+
+    email: Email = ""
+    password: Password = ""
     first_name: Name = ""
     last_name: Name = ""
     phone: Phone | None = None
@@ -36,8 +38,8 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    email: Email
-    password: Password
+    email: Given
+    password: Given
 
 
 class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,15 +89,13 @@ async def register(request: MerxRequest, data: Register) -> SignedIn:
         phone=data.phone,
         accepts_marketing=data.accepts_marketing,
     )
-    return _signed_in(await customers.register(request.rt, request.shop, wanted))
+    with asked_for(email=data.email, password=data.password):
+        return _signed_in(await customers.register(request.rt, request.shop, wanted))
 
 
 @post("/auth/login/", status_code=200, guards=[shop], tags=["Accounts"])
 async def login(request: MerxRequest, data: Login) -> SignedIn:
     """Signs a customer in."""
-    if not data.email or not data.password:
-        empty = [name for name in ("email", "password") if not getattr(data, name)]
-        raise Invalid(REQUIRED, fields={name: [REQUIRED] for name in empty})
     async with signing_in(request, data.email):
         return _signed_in(await customers.sign_in(request.rt, request.shop, data.email, data.password))
 

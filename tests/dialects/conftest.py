@@ -1,0 +1,52 @@
+"""One served application for all tests of the dialects in a process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from merx.db.database import Database
+from merx.db.dsn import Dsn
+from merx.runtime import Runtime
+from merx.settings import Settings
+from tests.dialects.site import Shop, open_shop, runtime, serving
+
+
+@pytest.fixture(scope="session")
+def site(dsn: Dsn) -> Iterator[Settings]:
+    with serving(dsn) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def site_rt(site: Settings, database: Database) -> Runtime:
+    return runtime(site, database)
+
+
+@pytest.fixture
+async def new_shop(site_rt: Runtime) -> AsyncIterator[Callable[..., Awaitable[Shop]]]:
+    """Opens shops; their clients are closed after the test."""
+    opened: list[Shop] = []
+
+    async def make(**how: Any) -> Shop:
+        opened.append(await open_shop(site_rt, **how))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        await one.http.aclose()
+
+
+@pytest.fixture
+async def shop(new_shop: Callable[..., Awaitable[Shop]]) -> Shop:
+    return await new_shop()
+
+
+@pytest.fixture
+async def http(site: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that names no shop."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}", timeout=30) as client:
+        yield client

@@ -1,0 +1,133 @@
+"""The real application behind a real server, for the tests of the dialects, and shops to talk to it about."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from merx.asgi import Site
+from merx.core.auth import keys
+from merx.core.auth import service as auth
+from merx.core.catalog import service as catalog
+from merx.core.catalog.model import Product, ProductDraft
+from merx.core.tenants import service as tenants
+from merx.core.tenants.model import Plan, SettingsPatch
+from merx.db.database import Database
+from merx.db.dsn import Dsn
+from merx.kernel.context import Ctx, system
+from merx.kernel.ids import PLATFORM_TENANT
+from merx.providers import payments
+from merx.runtime import Runtime
+from merx.settings import Settings
+from merx.simulator.accounts import account_maker
+from merx.vault import Vault
+
+PASSWORD = "a-password-for-tests"
+
+
+def settings_for(port: int) -> Settings:
+    return msgspec.structs.replace(
+        Settings().with_port("127.0.0.1", port), secret_key=b"a secret for tests, only tests"
+    )
+
+
+def runtime(settings: Settings, database: Database) -> Runtime:
+    """The same installation as the server's, with connections of the test's own."""
+    assert settings.secret_key is not None
+    vault = Vault(settings.secret_key)
+    return Runtime(settings, database, vault, payments.build(), account_maker(settings, vault))
+
+
+@contextlib.contextmanager
+def serving(dsn: Dsn) -> Iterator[Settings]:
+    """Granian in a thread, with the site as it is in production; gives the settings it runs with."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    settings = settings_for(port)
+    loop = asyncio.new_event_loop()
+    site = Site(settings, dsn)
+    server = Server(site, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
+    started = threading.Event()
+
+    async def main() -> None:
+        serving = asyncio.create_task(server.serve())
+        while not serving.done():
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                break
+            await asyncio.sleep(0.01)
+        started.set()
+        await serving
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        with contextlib.suppress(BaseException):
+            loop.run_until_complete(main())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(30)
+    try:
+        yield settings
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        thread.join(15)
+
+
+@dataclass
+class Shop:
+    """A tenant, its owner and a client that speaks as its storefront: host and key are set already."""
+
+    rt: Runtime
+    ctx: Ctx  # the owner
+    slug: str
+    email: str
+    key: str
+    http: httpx.AsyncClient
+    shoppers: int = 0
+    drafts: dict[str, Any] = field(default_factory=dict)
+
+    async def product(self, name: str = "Premium Headphones", price: str = "99.99", **more: Any) -> Product:
+        return await catalog.create_product(self.rt, self.ctx, ProductDraft(name=name, price=price, **more))
+
+    async def settings(self, **changes: Any) -> None:
+        await tenants.patch_settings(self.rt, self.ctx, SettingsPatch(**changes))
+
+    async def shopper(self) -> dict[str, str]:
+        """Headers of a newly registered, signed-in customer."""
+        self.shoppers += 1
+        body = {"email": f"shopper{self.shoppers}@example.com", "password": PASSWORD, "first_name": "Jane"}
+        answer = await self.http.post("/api/store/auth/register/", json=body)
+        assert answer.status_code == 201, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access']}"}
+
+    async def value(self, sql: str, *args: Any) -> Any:
+        async with self.rt.db.begin(self.ctx) as tx:
+            row = await tx.row(sql, *args)
+        return row[0] if row else None
+
+
+async def open_shop(rt: Runtime, plan: Plan = Plan.ENTERPRISE, name: str | None = None) -> Shop:
+    mark = os.urandom(5).hex()
+    email = f"owner-{mark}@example.com"
+    made = await auth.register(rt, auth.Registration(name or f"Shop {mark}", email, PASSWORD))
+    await tenants.set_plan(rt, system(PLATFORM_TENANT), made.tenant.id, plan)
+    now = made.tenant.created_at
+    ctx = (await auth.authenticate(rt, made.tokens.access, now)).ctx(now=now, source="tests")
+    key = await keys.create(rt, ctx, "Storefront")
+    base, host = f"http://127.0.0.1:{rt.settings.port}", f"{made.tenant.slug}.{rt.settings.base_domain}"
+    http = httpx.AsyncClient(base_url=base, headers={"Host": host, "X-API-Key": key.secret}, timeout=30)
+    return Shop(rt, ctx, made.tenant.slug, email, key.secret, http)
