@@ -148,6 +148,9 @@ def _checked(wanted: Registration) -> tuple[str, str]:
         tenant_rules.check_currency(wanted.currency)
     except Invalid as said:
         wrong["currency"] = [said.message]
+    for field in ("business_name", "email", "password"):
+        if not getattr(wanted, field):
+            wrong[field] = ["This field is required."]
     if wrong or email is None:
         raise Invalid("Invalid request data", fields=wrong)
     return name, email

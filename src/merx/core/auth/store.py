@@ -100,6 +100,9 @@ returning number, role, permissions, created_at
 MEMBER = f"""
 select {_MEMBER} from members m join staff s on s.id = m.staff_id where m.tenant_id = $1 and m.staff_id = $2
 """
+MEMBER_BY_NUMBER = f"""
+select {_MEMBER} from members m join staff s on s.id = m.staff_id where m.tenant_id = $1 and m.number = $2
+"""
 MEMBERS = f"""
 select {_MEMBER} from members m join staff s on s.id = m.staff_id where m.tenant_id = $1
 order by m.number limit $2 offset $3
@@ -119,7 +122,7 @@ insert into api_keys (tenant_id, id, name, prefix, type, scopes, created_by, cre
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning {_KEY}
 """
 KEY = f"select {_KEY} from api_keys where tenant_id = $1 and id = $2"
-KEYS = f"select {_KEY} from api_keys where tenant_id = $1 and revoked_at is null order by id desc limit $2 offset $3"
+KEYS = f"select {_KEY} from api_keys where tenant_id = $1 and revoked_at is null order by created_at desc, id desc limit $2 offset $3"
 COUNT_KEYS = "select count(*) from api_keys where tenant_id = $1 and revoked_at is null"
 REVOKE_KEY = "update api_keys set revoked_at = $3 where tenant_id = $1 and id = $2 and revoked_at is null"
 NOTE_KEY_USE = """
@@ -135,7 +138,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8) returning {_CLIENT}
 """
 CLIENT = f"select {_CLIENT} from oauth_clients where tenant_id = $1 and id = $2 and revoked_at is null"
 CLIENTS = f"""
-select {_CLIENT} from oauth_clients where tenant_id = $1 and revoked_at is null order by id desc limit $2 offset $3
+select {_CLIENT} from oauth_clients where tenant_id = $1 and revoked_at is null order by created_at desc, id desc limit $2 offset $3
 """
 COUNT_CLIENTS = "select count(*) from oauth_clients where tenant_id = $1 and revoked_at is null"
 UPDATE_CLIENT = f"""
@@ -267,6 +270,11 @@ async def insert_member(
 
 async def member(tx: Tx, staff: StaffId) -> Member | None:
     row = await tx.row(MEMBER, staff)
+    return None if row is None else _member(row)
+
+
+async def member_by_number(tx: Tx, number: int) -> Member | None:
+    row = await tx.row(MEMBER_BY_NUMBER, number)
     return None if row is None else _member(row)
 
 

@@ -30,6 +30,16 @@ async def get(rt: Runtime, ctx: Ctx, staff: StaffId) -> Member:
         return await _member(tx, staff)
 
 
+async def find(rt: Runtime, ctx: Ctx, number: int) -> Member:
+    """By the number that they have in this shop."""
+    ctx.require("settings:read")
+    async with rt.db.begin(ctx) as tx:
+        member = await store.member_by_number(tx, number)
+    if member is None:
+        raise NotFound("member")
+    return member
+
+
 async def add(
     rt: Runtime,
     ctx: Ctx,

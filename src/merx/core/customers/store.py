@@ -50,14 +50,14 @@ SET_PASSWORD = "update customers set password_hash = $3, updated_at = $4 where t
 
 # $2: the beginning of an e-mail or a name, in lower case
 _MATCHES = "starts_with(email, $2) or starts_with(lower(first_name), $2) or starts_with(lower(last_name), $2)"
-ALL = f"select {_COLUMNS} from customers where tenant_id = $1 order by id desc limit $2 offset $3"
-BY_STATUS = f"select {_COLUMNS} from customers where tenant_id = $1 and status = $2 order by id desc limit $3 offset $4"
+ALL = f"select {_COLUMNS} from customers where tenant_id = $1 order by created_at desc, id desc limit $2 offset $3"
+BY_STATUS = f"select {_COLUMNS} from customers where tenant_id = $1 and status = $2 order by created_at desc, id desc limit $3 offset $4"
 SEARCH = f"""
-select {_COLUMNS} from customers where tenant_id = $1 and ({_MATCHES}) order by id desc limit $3 offset $4
+select {_COLUMNS} from customers where tenant_id = $1 and ({_MATCHES}) order by created_at desc, id desc limit $3 offset $4
 """
 SEARCH_BY_STATUS = f"""
 select {_COLUMNS} from customers where tenant_id = $1 and status = $3 and ({_MATCHES})
-order by id desc limit $4 offset $5
+order by created_at desc, id desc limit $4 offset $5
 """
 COUNT_ALL = "select count(*) from customers where tenant_id = $1"
 COUNT_BY_STATUS = "select count(*) from customers where tenant_id = $1 and status = $2"

@@ -186,7 +186,8 @@ create table customers (
 -- Nobody proves an e-mail when registering, so an account never takes over what a guest of that address ordered.
 create unique index customers_accounts on customers (tenant_id, email) where password_hash is not null;
 create unique index customers_guests on customers (tenant_id, email) where password_hash is null;
-create index customers_status on customers (tenant_id, status, id);
+create index customers_newest on customers (tenant_id, created_at desc, id desc);
+create index customers_status on customers (tenant_id, status, created_at desc, id desc);
 
 -- ── Catalogue ────────────────────────────────────────────────────────────────────────────────────────────────────────
 -- What any catalogue answer shows changed: one of sixteen rows a tenant is raised in the same transaction (its number
