@@ -26,7 +26,7 @@ def fold(text: str) -> str:
     """Without case, accents and compatibility forms: 'Élan ﬁx' is 'elan fix'."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     bare = "".join([character for character in decomposed if not unicodedata.combining(character)])
     return unicodedata.normalize("NFC", bare).translate(_UNDECOMPOSED)
 
