@@ -15,7 +15,7 @@ from typing import Any
 
 from litestar.types import ASGIApp
 
-from merx import simulator
+from merx import simulator, worker
 from merx.assembly import open_runtime
 from merx.core.auth import service as auth
 from merx.db.dsn import Dsn
@@ -80,13 +80,17 @@ async def running(rt: Runtime) -> AsyncIterator[Gateway]:
     edge = Edge(rt, Services(), counter=_counter(rt))
     await edge.poll()
     gateway = _gateway(rt, edge)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(edge.run()), group.create_task(_note_key_use(rt))]
-        try:
-            yield gateway
-        finally:
-            for task in tasks:
-                task.cancel()
+    await auth.ensure_administrator(rt)
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(edge.run()), asyncio.create_task(_note_key_use(rt))]
+    working = asyncio.create_task(worker.run(rt, stop))
+    try:
+        yield gateway
+    finally:
+        stop.set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, working, return_exceptions=True)
     with contextlib.suppress(Exception):
         await auth.save_key_use(rt)
     logs.writer.flush()

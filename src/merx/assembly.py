@@ -10,6 +10,7 @@ from merx import simulator
 from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.providers import payments
+from merx.providers.http import HttpSender
 from merx.runtime import Runtime
 from merx.settings import Settings, WrongSetting
 from merx.vault import Vault
@@ -22,7 +23,14 @@ async def open_runtime(settings: Settings, dsn: Dsn) -> AsyncIterator[Runtime]:
         raise WrongSetting("MERX_SECRET_KEY is missing: nothing can be sealed or signed without it.")
     vault = Vault(settings.secret_key)
     database = await Database.open(dsn.app, settings.pool_size)
-    rt = Runtime(settings, database, vault, payments.build(), simulator.account_maker(settings, vault))
+    rt = Runtime(
+        settings,
+        database,
+        vault,
+        payments.build(),
+        simulator.account_maker(settings, vault),
+        webhooks=HttpSender(allow_private=settings.webhooks_allow_private),
+    )
     try:
         yield rt
     finally:

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.edge.fake import KEY
 
 from merx.edge.metrics import Metrics
 from merx.edge.static import Folder
-from tests.edge.fake import KEY
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from ipaddress import ip_network
 
 import httpx
 import pytest
+from tests.edge.fake import FREE, KEY, SECRET, TENANT, TOKEN, App, credential, runtime, served
 
 from merx.core.tenants.model import Plan
 from merx.edge.client import Hosts, Proxies, address_bucket
-from tests.edge.fake import FREE, KEY, SECRET, TENANT, TOKEN, App, credential, runtime, served
 
 THINGS, WHO = "/fake/v1/things/", "/fake/v1/who/"
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
+from tests.edge.fake import KEY, SECRET, App, credential, runtime, state
 
 from merx.core.auth.model import EVERYTHING
 from merx.core.idempotency import service
@@ -20,7 +21,6 @@ from merx.db.database import Database
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.ids import TenantId
-from tests.edge.fake import KEY, SECRET, App, credential, runtime, state
 
 THINGS = "/fake/v1/things/"
 INSERT_TENANT = "insert into tenants (id, slug, name, plan, created_at) values ($1, $2, $3, 'free', now())"
@@ -147,5 +147,3 @@ async def test_a_crash_leaves_the_key_to_its_lease(app: App) -> None:
     anew = await service.begin(app.rt, at(86_500), "p", "k6", b"b")  # after a day the key is as good as new
     assert isinstance(anew, Claim)
     assert await service.forget_old(app.rt, at(2 * 86_500)) == 1
-
-

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tests.edge.fake import runtime
 
 from merx.core.quotas import service
 from merx.core.quotas.service import Hit, Spent
@@ -15,7 +16,6 @@ from merx.edge.app import Quota
 from merx.edge.limits import DatabaseCounter, Limiter
 from merx.kernel import ids
 from merx.kernel.errors import Limited, Unauthenticated
-from tests.edge.fake import runtime
 
 FREE = Quota(60, 10_000)
 

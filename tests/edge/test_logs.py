@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from tests.edge.fake import KEY, SECRET, App, served
 
 from merx.edge import logs
-from tests.edge.fake import KEY, SECRET, App, served
 
 CANARIES = [
     "sk_live_CANARY0123456789", "pk_test_CANARY0123456789", "whsec_CANARY+/0123456789=", "pm_CANARY1234567890",
