@@ -1,7 +1,7 @@
 """The outbox after the commit: what the relay claims, what a merchant reads back, what the sweep forgets.
 
-`Tx.emit` writes the rows. Here they are claimed by their state, never by an id beyond the last one seen: a slow
-transaction commits a lower id later than a quick one, and must not be overlooked.
+`merx.db.database` owns the table: `Tx.emit` writes its rows. Here they are claimed by their state, never by an id
+beyond the last one seen: a slow transaction commits a lower id later than a quick one, and must not be overlooked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import msgspec
 
 from merx.db.database import Tx
 from merx.kernel.ids import EventId
-
-TABLES = ("outbox",)
 
 
 class Recorded(msgspec.Struct, frozen=True):
