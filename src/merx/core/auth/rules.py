@@ -67,7 +67,16 @@ _KEY = re.compile(r"[ps]k_(?:live|test)_[0-9A-Za-z]{38}", re.ASCII)
 
 
 def make_key(type_: KeyType) -> str:
-    body = KEY_PREFIX[type_] + "".join(secrets.choice(_BASE62) for _ in range(32))
+    return derived_key(type_, secrets.token_bytes(32))
+
+
+def derived_key(type_: KeyType, seed: bytes) -> str:
+    """The one key that follows from these 256 bits."""
+    number, letters = int.from_bytes(seed, "big"), ""
+    for _ in range(32):
+        number, digit = divmod(number, 62)
+        letters += _BASE62[digit]
+    body = KEY_PREFIX[type_] + letters
     return body + _crc(body)
 
 
