@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+SERVE = ("-m", "merx.cli", "serve")
 QUIET = {"MERX_LOG_LEVEL": "warning"}
 
 
@@ -25,7 +26,7 @@ def serving(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], 
     began = time.perf_counter()
     with (folder.parent / "serve.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "merx.cli", "serve", "--port", str(port)],
+            [sys.executable, *SERVE, "--port", str(port)],
             env=environ, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from merx.core.auth import keys, sessions
 from merx.core.auth import service as auth
-from merx.core.auth import sessions
 from merx.core.auth.model import STOREFRONT_SCOPES, KeyType
 from merx.core.auth.service import Registration
 from merx.core.catalog import service as catalog
@@ -71,10 +71,10 @@ async def open_shop(rt: Runtime, name: str, products: int, sampled: int) -> Shop
         Registration(business_name=name, email=f"owner-{ids.new().hex}@example.com", password="correct horse battery"),
     )
     tenant = signed.tenant
-    await tenants.set_plan(rt, system(PLATFORM_TENANT, "bench"), tenant.id, Plan.ENTERPRISE, 2_000_000_000)
+    await tenants.set_plan(rt, system(PLATFORM_TENANT, "bench"), tenant.id, Plan.ENTERPRISE, 10_000_000)
     ctx = system(tenant.id, "bench")
     await transfer.bulk_load(rt, ctx, drafts(products))
-    key = await auth.create_key(rt, ctx, "bench", KeyType.SECRET, sorted(STOREFRONT_SCOPES))
+    key = await keys.create(rt, ctx, "bench", KeyType.SECRET, sorted(STOREFRONT_SCOPES))
     page = await catalog.list_products(rt, ctx, ProductQuery(sort=Sort.OLDEST, limit=sampled))
     return Shop(ctx, f"{tenant.slug}.{rt.settings.base_domain}", key.secret, list(page.items))
 
