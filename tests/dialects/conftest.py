@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.dialects.site import Shop, open_shop, runtime, serving
 
 from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.runtime import Runtime
 from merx.settings import Settings
-from tests.dialects.site import Shop, open_shop, runtime, serving
 
 
 @pytest.fixture(scope="session")

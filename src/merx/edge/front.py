@@ -41,7 +41,7 @@ class Front:
         try:
             await self._serve(scope, receive, send, visit, path)
         except MerxError as error:
-            await self._answer_error(scope, receive, send, error)
+            await self._answer_error(scope, receive, send, await self._counted(visit, error))
 
     async def _serve(self, scope: Any, receive: Receive, send: Send, visit: Visit, path: str) -> None:
         method = scope["method"]
@@ -122,6 +122,15 @@ class Front:
         except NotFoundException:
             return None
         return None
+
+    async def _counted(self, visit: Visit, error: MerxError) -> MerxError:
+        """What is refused before anybody knew who asked counts too, against the address it came from."""
+        if not visit.rate:
+            try:
+                await self._gate.count(visit, self.dialect)
+            except MerxError as over:
+                return over
+        return error
 
     async def _answer_error(self, scope: Any, receive: Receive, send: Send, error: MerxError) -> None:
         if scope["method"] == "HEAD":

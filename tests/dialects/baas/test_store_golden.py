@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from merx.core.catalog.model import ImageDraft
 from tests.dialects.site import Shop
+
+from merx.core.catalog.model import ImageDraft
 
 PRODUCT = {
     "id": r"prod_[0-9a-z]{26}",
