@@ -34,6 +34,7 @@ from merx.worker.jobs import JOBS, Job
 from merx.worker.relay import relay
 
 SECRET = b"a secret for tests, and for tests only"
+_WORK_DUE = loop.store.work_due
 QUICK = Policy(pauses=(0.05,) * 9, lease=timedelta(seconds=2))
 
 
@@ -109,10 +110,9 @@ def verified(heard: Heard, secret: str) -> Mapping[str, Any]:
 
 def minding(tenants: Collection[TenantId], patch: Callable[[Any, str, Any], Any]) -> None:
     """The loop sees no other tenant's work: tests run beside this one, on the same database."""
-    real = loop.store.work_due
 
     async def only(db: Database, now: datetime, busy: Sequence[TenantId]) -> list[tuple[str, TenantId]]:
-        return [found for found in await real(db, now, busy) if found[1] in tenants]
+        return [found for found in await _WORK_DUE(db, now, busy) if found[1] in tenants]
 
     patch(loop.store, "work_due", only)
 
