@@ -125,12 +125,16 @@ DROP_WORDS = """
 delete from search_words s using unnest($2::text[], $3::uuid[]) as w (word, product_id)
 where s.tenant_id = $1 and s.word = w.word and s.product_id = w.product_id
 """
-PUT_WORDS = """
+ADD_WORDS = """
 insert into search_words (tenant_id, word, product_id, weight, shown)
 select $1, w.word, w.product_id, w.weight, w.shown
 from unnest($2::text[], $3::uuid[], $4::smallint[], $5::bool[]) as w (word, product_id, weight, shown)
-on conflict (tenant_id, word, product_id) do update set weight = excluded.weight, shown = excluded.shown
+returning 1
 """
+PUT_WORDS = ADD_WORDS.replace(
+    "returning 1",
+    "on conflict (tenant_id, word, product_id) do update set weight = excluded.weight, shown = excluded.shown",
+)
 PUT_TYPOS = """
 insert into search_typos (tenant_id, stub, word, place)
 select $1, w.stub, w.word, w.place from unnest($2::text[], $3::text[], $4::smallint[]) as w (stub, word, place)
@@ -315,9 +319,9 @@ async def drop_words(tx: Tx, gone: Sequence[tuple[str, ProductId]]) -> None:
     await tx.run(DROP_WORDS, *_columns(gone, 2))
 
 
-async def put_words(tx: Tx, found: Sequence[tuple[str, ProductId, int, bool]]) -> None:
-    """(word, product, weight, shown)"""
-    await tx.run(PUT_WORDS, *_columns(found, 4))
+async def put_words(tx: Tx, found: Sequence[tuple[str, ProductId, int, bool]], new: bool) -> None:
+    """(word, product, weight, shown). `new`: none of the products had words before, which is quicker."""
+    await tx.run(ADD_WORDS if new else PUT_WORDS, *_columns(sorted(found), 4))
 
 
 async def put_typos(tx: Tx, slips: Sequence[tuple[str, str, int]]) -> None:

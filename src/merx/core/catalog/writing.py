@@ -91,7 +91,7 @@ async def write_words(tx: Tx, edits: Sequence[Edit], vocabulary: set[str]) -> No
     if gone:
         await store.drop_words(tx, gone)
     if found:
-        await store.put_words(tx, found)
+        await store.put_words(tx, found, new=all(edit.before is None for edit in edits))
 
 
 async def drop_words(tx: Tx, product: Product) -> None:
