@@ -194,7 +194,6 @@ def test_what_is_read_is_never_older_than_the_last_poll(steps: list[str]) -> Non
                 assert int(found.body) >= polled
         for gate, task in flying:
             gate.done() or gate.set_result(None)
-        for _, task in flying:
             task.cancel()
 
     asyncio.run(run())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import socket
+import subprocess
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +16,7 @@ from merx.core.quotas import service
 from merx.core.quotas.service import Hit, Spent
 from merx.db.database import Database
 from merx.edge.app import Quota
-from merx.edge.limits import DatabaseCounter, Limiter
+from merx.edge.limits import DatabaseCounter, Limiter, RedisCounter
 from merx.kernel import ids
 from merx.kernel.errors import Limited, Unauthenticated
 
@@ -138,3 +141,32 @@ async def test_sign_ups_have_a_ceiling() -> None:
         await limiter.spend("sign-up/1.2.3.4", 60, 60)
     with pytest.raises(Limited):
         await limiter.spend("sign-up/1.2.3.4", 60, 60)
+
+
+REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+@pytest.mark.skipif(REDIS is None, reason="needs redis-server or valkey-server")
+async def test_several_machines_share_one_exact_ceiling_in_redis() -> None:
+    pytest.importorskip("redis")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert REDIS is not None
+    server = subprocess.Popen([REDIS, "--port", str(port), "--save", "", "--bind", "127.0.0.1"], stdout=-3)
+    try:
+        machines = [Limiter(RedisCounter(f"redis://127.0.0.1:{port}"), workers=2) for _ in range(2)]
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if (await machines[0].take_shared("warm", None, Quota(10_000))).remaining < 9_999:
+                break
+        verdicts = await asyncio.gather(*(machines[n % 2].take_shared("a", "t", FREE) for n in range(150)))
+        good = sorted(verdict.remaining for verdict in verdicts if verdict.allowed)
+        assert good == list(range(60))
+        assert all(0 < verdict.retry_after <= 60 for verdict in verdicts if not verdict.allowed)
+        for _ in range(30):
+            async with machines[0].attempt("sign-in/x", 10, 300, Unauthenticated):
+                pass
+    finally:
+        server.terminate()
+        server.wait(10)

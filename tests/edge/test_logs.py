@@ -91,7 +91,7 @@ def test_every_logger_writes_the_same_clean_lines(lines: Any) -> None:
         logging.getLogger("c").error("unhandled", exc_info=wrong)
     logging.getLogger("d").debug("not at this level")
     found = lines()
-    assert [line["event"] for line in found][0] == "signed in" and len(found) == 3
+    assert found[0]["event"] == "signed in" and len(found) == 3
     assert found[1]["event"].startswith("mail to [email ") and found[1]["password"] == logs.HIDDEN
     assert "ValueError" in found[2]["exception"] and found[2]["level"] == "error"
     assert "CANARY" not in json.dumps(found).upper().replace("CANARY@", "x") and "canary@" not in json.dumps(found)

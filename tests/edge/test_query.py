@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Annotated
 
+import msgspec
 import pytest
-from tests.edge.fake import Ask
+from litestar import get
+from tests.edge.fake import FAKE, Ask
 
 from merx.edge import query
+from merx.edge.app import dialect_app
 from merx.edge.errors import HttpError
 from merx.edge.pagination import Page, page_links
 from merx.kernel.errors import Invalid
@@ -67,3 +72,14 @@ def test_links_keep_what_was_asked() -> None:
     assert page_links("/p/", b"", Page(1, 20, 0)) == (None, None)
     assert page_links("/p/", b"", Page(99, 20, 150)) == (None, "/p/?page=8")
     assert Page(8, 20, 150).offset == 140 and Page(1, 20, 150).pages == 8
+
+
+def test_a_shape_nobody_can_read_shows_at_start() -> None:
+    class Odd(msgspec.Struct):
+        price: Annotated[Decimal, msgspec.Meta(ge=0)] = Decimal(0)
+
+    @get("/", asks=Odd)
+    async def odd() -> None: ...
+
+    with pytest.raises(TypeError, match="odd takes what can't be read"):
+        dialect_app(replace(FAKE, routes={"/odd": [odd]}))

@@ -205,10 +205,13 @@ def _prepare(app: Litestar) -> None:
     """Every decoder is built now: a type msgspec can't read is a failed start, not a failed request."""
     for handler in handlers_of(app):
         data = handler.parsed_fn_signature.parameters.get("data")
-        if data is not None:
-            body.prepare(data.annotation)
-        if (asks := handler.opt.get("asks")) is not None:
-            query.prepare(asks)
+        try:
+            if data is not None:
+                body.prepare(data.annotation)
+            if (asks := handler.opt.get("asks")) is not None:
+                query.prepare(asks)
+        except TypeError as wrong:
+            raise TypeError(f"{handler.handler_name} takes what can't be read: {wrong}") from wrong
 
 
 def handlers_of(app: Litestar) -> list[HTTPRouteHandler]:

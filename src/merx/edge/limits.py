@@ -22,6 +22,7 @@ from merx.core.quotas.service import Hit, Spent
 from merx.edge.app import Quota
 from merx.kernel.errors import Limited
 from merx.runtime import Runtime
+from merx.settings import WrongSetting
 
 log = logging.getLogger("merx.edge.limits")
 
@@ -317,8 +318,11 @@ class RedisCounter:
     """Counters in Redis or Valkey, for several machines, through the `limits` package's atomic scripts."""
 
     def __init__(self, url: str) -> None:
-        from limits.aio.storage import RedisStorage
-
+        try:
+            import redis  # noqa: F401
+            from limits.aio.storage import RedisStorage
+        except ImportError:
+            raise WrongSetting("MERX_REDIS_URL needs the package redis: install merx[redis].") from None
         self._storage = RedisStorage(f"async+{url}", implementation="redispy")
 
     async def add(self, hits: Sequence[Hit], now: int) -> list[Spent]:

@@ -242,9 +242,10 @@ _PAGE = """<!doctype html>
 <script type="module" src="/assets/vendor/rapidoc-9.3.8/rapidoc-min.js"></script>
 </head>
 <body>
-<rapi-doc spec-url="%(spec)s" render-style="focused" show-header="false" load-fonts="false" theme="light"
+<rapi-doc spec-url="%(spec)s" render-style="read" show-header="false" load-fonts="false" theme="light"
   primary-color="#1f5eff" regular-font="system-ui, sans-serif" mono-font="ui-monospace, monospace"
   allow-spec-url-load="false" allow-spec-file-load="false" schema-style="table" show-method-in-nav-bar="as-colored-text"
+  nav-bg-color="#f4f6fa" nav-text-color="#333a45" allow-advanced-search="false"
   persist-auth="false" sort-endpoints-by="path"></rapi-doc>
 <noscript><p>The document itself is at <a href="%(spec)s">%(spec)s</a>.</p></noscript>
 </body>
