@@ -6,7 +6,7 @@ from merx.core.inventory import store
 from merx.core.inventory.model import MAX_ON_HAND, Movement, MovementKind, StockLevel
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Invalid, NotFound, Refused
-from merx.kernel.ids import VariantId
+from merx.kernel.ids import ProductId, VariantId
 from merx.runtime import Runtime
 
 
@@ -44,6 +44,15 @@ async def ledger(rt: Runtime, ctx: Ctx, variant: VariantId, limit: int = 20, off
     ctx.require("products:read")
     async with rt.db.begin(ctx) as tx:
         return await store.movements(tx, variant, limit, offset)
+
+
+async def product_ledger(
+    rt: Runtime, ctx: Ctx, product: ProductId, limit: int = 20, offset: int = 0
+) -> tuple[list[Movement], int]:
+    """The movements of all of a product's variants, newest first, and how many there are; none of an unknown one."""
+    ctx.require("products:read")
+    async with rt.db.begin(ctx) as tx:
+        return await store.product_movements(tx, product, limit, offset)
 
 
 async def _one(levels: list[StockLevel]) -> StockLevel:

@@ -95,6 +95,17 @@ select id, variant_id, kind, on_hand_delta, reserved_delta, order_id, reason, ac
 from stock_movements where tenant_id = $1 and variant_id = $2 order by id desc limit $3 offset $4
 """
 
+PRODUCT_MOVEMENTS = """
+select m.id, m.variant_id, m.kind, m.on_hand_delta, m.reserved_delta, m.order_id, m.reason, m.actor, m.created_at,
+  count(*) over () as matching
+from stock s join stock_movements m on m.tenant_id = $1 and m.variant_id = s.variant_id
+where s.tenant_id = $1 and s.product_id = $2 order by m.id desc limit $3 offset $4
+"""
+COUNT_PRODUCT_MOVEMENTS = """
+select count(*) from stock s join stock_movements m on m.tenant_id = $1 and m.variant_id = s.variant_id
+where s.tenant_id = $1 and s.product_id = $2
+"""
+
 
 async def open_stock(tx: Tx, opened: Sequence[tuple[VariantId, ProductId, int]], reason: str = "first stock") -> None:
     """The stock rows of new variants, with what is on hand of each. Nobody can hold them yet, so nothing is locked."""
@@ -159,6 +170,16 @@ async def movements(tx: Tx, variant: VariantId, limit: int, offset: int) -> list
     """The ledger of one variant, newest first."""
     found = await tx.rows(MOVEMENTS, variant, limit, offset)
     return [Movement(row[0], row[1], MovementKind(row[2]), *tuple(row)[3:]) for row in found]
+
+
+async def product_movements(tx: Tx, product: ProductId, limit: int, offset: int) -> tuple[list[Movement], int]:
+    """The ledger of a product's variants, those it no longer has included, newest first; and how long it is."""
+    rows = await tx.rows(PRODUCT_MOVEMENTS, product, limit, offset)
+    found = [Movement(row[0], row[1], MovementKind(row[2]), *tuple(row)[3:9]) for row in rows]
+    if rows or offset == 0:
+        return found, rows[0][9] if rows else 0
+    counted = await tx.row(COUNT_PRODUCT_MOVEMENTS, product)
+    return found, counted[0] if counted else 0
 
 
 async def _change(

@@ -132,6 +132,9 @@ async def get_configuration(rt: Runtime, ctx: Ctx) -> Configuration:
 async def patch_settings(rt: Runtime, ctx: Ctx, patch: SettingsPatch) -> Configuration:
     ctx.require("settings:write")
     tenant = await get(rt, ctx)
+    if patch.payment_provider is not UNSET and patch.payment_provider not in rt.payments:
+        names = ", ".join(sorted(rt.payments))
+        raise Invalid(f"This installation takes payments through one of {names}.", field="payment_provider")
     async with rt.db.begin(ctx) as tx:
         before = await store.lock_settings(tx)
         after = rules.patched(before, patch, ctx.now)

@@ -4,4 +4,11 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-ROUTES: list[ControllerRouterHandler] = []
+from merx.dialects.baas import platform_access, platform_catalog, platform_sales, platform_shop
+
+ROUTES: list[ControllerRouterHandler] = [
+    *platform_access.ROUTES,
+    *platform_shop.ROUTES,
+    *platform_catalog.ROUTES,
+    *platform_sales.ROUTES,
+]
