@@ -7,6 +7,15 @@ Litestar keeps as the route's `opt`:
     public=True           for the document only: this operation needs no credential
     media="…"             a body type other than JSON; the handler reads `await request.body()` itself
     errors=(402, 409)     statuses this operation answers with besides the usual ones, for the document
+    needs="orders:read"   with the guard `admission.admit`: the scope the caller needs, asked before the body is read
+
+and, for dialects whose document is exact:
+
+    refuses=(401, 404)    all the statuses of its errors, in the place of the usual ones
+    security=("Bearer",)  which of the dialect's security schemes it takes, in the place of all
+    path={"id": {…}}      schemas of the parameters in its path
+    takes={"If-Match": …} request headers it reads, with what they are for
+    gives={"ETag": …}     headers of its good answer, with what they say; with an ETag, a GET also answers 304
 """
 
 from __future__ import annotations
@@ -121,6 +130,8 @@ class Dialect:
     invalid_status: int = 400  # what the dialect answers where a field is wrong, for the document
     trailing_slash: bool = False  # how the document writes its paths; both are answered
     docs: str  # the prefix under which openapi.json and docs are served
+    server: str = ""  # the prefix that the document's paths leave out
+    tags: Mapping[str, str] = field(default_factory=dict)  # what the document says about groups of operations
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # OpenAPI security schemes
     query_key: str | None = None  # the query parameter that may carry a storefront key
     cached: tuple[str, ...] = ()  # GET paths below these prefixes are catalogue reads, answered from memory

@@ -1,5 +1,7 @@
 """Owns reading a JSON body: exact decimals, strict types, every fault a 4xx with the field named.
 
+A struct with `numbers_only = True` (a class variable) takes its decimals as JSON numbers and not as text.
+
 Two readers look at the bytes. The standard library's is asked whether this is honest JSON at all (UTF-8, no duplicate
 keys, no NaN); msgspec's decodes into the type. Only where something is wrong does a third, slow look collect every
 field's fault for the answer.
@@ -193,8 +195,12 @@ def _check_decimals(value: Any, tree: Any, path: str, faults: dict[str, list[str
         elif not value.is_finite() or (value != 0 and not -30 < value.adjusted() < 30):
             faults.setdefault(path, []).append("The number is out of range.")
     elif isinstance(value, msgspec.Struct) and isinstance(tree, dict):
+        plain = getattr(value, "numbers_only", False)
         for name, wire in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
             if wire in tree:
+                if plain and isinstance(getattr(value, name), Decimal) and isinstance(tree[wire], str):
+                    faults.setdefault(_join(path, wire), []).append("Must be a number, not text.")
+                    continue
                 _check_decimals(getattr(value, name), tree[wire], _join(path, wire), faults)
     elif isinstance(value, dict) and isinstance(tree, dict):
         for key, inner in value.items():

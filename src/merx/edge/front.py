@@ -100,7 +100,8 @@ class Front:
         taken = Taken()
         await self.app(scope, receive, taken)
         headers = tuple(header for header in taken.headers if header[0] != b"etag")
-        return Answer(taken.status, headers, taken.body, etag_of(taken.body), scope.get("path_template", ""))
+        etag = next((value for name, value in taken.headers if name == b"etag"), None) or etag_of(taken.body)
+        return Answer(taken.status, headers, taken.body, etag, scope.get("path_template", ""))
 
     # ---- OPTIONS and errors
 
@@ -176,4 +177,6 @@ def _without_body(send: Send) -> Send:
 
 
 def _matches(sent: bytes, etag: bytes) -> bool:
-    return sent.strip() == b"*" or etag[2:] in [one.strip().removeprefix(b"W/") for one in sent.split(b",")]
+    return sent.strip() == b"*" or etag.removeprefix(b"W/") in [
+        one.strip().removeprefix(b"W/") for one in sent.split(b",")
+    ]

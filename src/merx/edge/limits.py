@@ -14,12 +14,16 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Protocol
 
+from merx.core.auth.model import WrongPassword
 from merx.core.quotas import service
 from merx.core.quotas.service import Hit, Spent
 from merx.edge.app import Quota
+from merx.edge.client import address_bucket
 from merx.kernel.errors import Limited
 from merx.runtime import Runtime
 from merx.settings import WrongSetting
@@ -27,6 +31,7 @@ from merx.settings import WrongSetting
 log = logging.getLogger("merx.edge.limits")
 
 MINUTE, DAY = 60, 86_400
+FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS = 10, 300  # of one account from one address
 SHARED_SECONDS = 0.25  # a shared counter slower than this is treated as away
 REST_SECONDS = 2.0  # how long an absent shared counter is left alone
 _MAX_SUBJECTS = 200_000
@@ -190,6 +195,13 @@ class Limiter:
             await self._give_back(bucket, seconds)
             raise
         await self._give_back(bucket, seconds)
+
+    def sign_in(self, account: str, address: str) -> AbstractAsyncContextManager[None]:
+        """One attempt to sign in to `account` from this address; only wrong passwords count. The account goes into the
+        bucket's name as a digest, because counters may lie in a shared store."""
+        digest = blake2b(account.strip().lower().encode("utf-8", "replace"), digest_size=16).hexdigest()
+        bucket = f"signin:{digest}:{address_bucket(address)}"
+        return self.attempt(bucket, FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS, WrongPassword)
 
     async def _add(self, bucket: str, seconds: int, amount: int) -> Spent:
         now = int(self._clock())

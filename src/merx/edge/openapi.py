@@ -24,6 +24,7 @@ _SAID = {
     202: "Accepted",
     204: "No content",
     302: "See other",
+    304: "Not changed since the answer that had this ETag",
     400: "The request is wrong",
     401: "No credential, or one that is not valid",
     402: "The payment was refused",
@@ -31,7 +32,9 @@ _SAID = {
     404: "Not found",
     405: "The address does not take this method; Allow says which it takes",
     409: "In conflict with the present state",
+    412: "It is not the version that If-Match names",
     413: "The body is larger than 1 MiB",
+    414: "The address is longer than 8 KiB",
     415: "The body's type is not supported",
     422: "The request is well formed but can't be carried out",
     429: "Too many requests; Retry-After says when to try again",
@@ -60,14 +63,15 @@ class Document:
         paths: dict[str, dict[str, Any]] = {}
         for path, handler in found:
             for method in sorted(handler.http_methods):
-                paths.setdefault(path, {})[method.lower()] = _operation(dialect, path, method, handler, schemas)
+                operation = _operation(dialect, path, method, handler, schemas)
+                paths.setdefault(path.removeprefix(dialect.server), {})[method.lower()] = operation
         security: list[dict[str, list[str]]] = [{name: []} for name in dialect.security]
         return {
             "openapi": "3.1.0",
             "info": {"title": dialect.title, "version": dialect.version, "description": dialect.description},
-            "servers": [{"url": "/"}],
+            "servers": [{"url": dialect.server or "/"}],
             "security": security,
-            "tags": [{"name": tag} for tag in _tags(handler for _, handler in found)],
+            "tags": _tags(dialect, [handler for _, handler in found]),
             "paths": dict(sorted(paths.items())),
             "components": {"schemas": components, "securitySchemes": dict(dialect.security)},
         }
@@ -91,11 +95,12 @@ def _operations(app: Litestar, ending: str) -> Iterable[tuple[str, HTTPRouteHand
                 yield path + ending, handler
 
 
-def _tags(handlers: Iterable[HTTPRouteHandler]) -> list[str]:
-    found: dict[str, None] = {}
+def _tags(dialect: Dialect, handlers: Iterable[HTTPRouteHandler]) -> list[dict[str, str]]:
+    found = dict.fromkeys(dialect.tags)
     for handler in handlers:
         found.update(dict.fromkeys(sorted(handler.tags or ())))
-    return list(found)
+    said = dialect.tags
+    return [{"name": tag, "description": said[tag]} if tag in said else {"name": tag} for tag in found]
 
 
 def _returns(handler: HTTPRouteHandler) -> Any:
@@ -170,6 +175,8 @@ def _operation(
         found["description"] = more
     if handler.opt.get("public"):
         found["security"] = []
+    elif schemes := handler.opt.get("security"):
+        found["security"] = [{scheme: []} for scheme in schemes]
     if data is not None:
         body = {"application/json": {"schema": schemas[data.annotation]}}
         found["requestBody"] = {"required": not (data.has_default or data.is_optional), "content": body}
@@ -182,7 +189,9 @@ def _parameters(path: str, method: str, handler: HTTPRouteHandler, schemas: Mapp
     found: list[dict[str, Any]] = []
     for part in path.split("/"):
         if part.startswith("{"):
-            found.append({"name": part[1:-1], "in": "path", "required": True, "schema": {"type": "string"}})
+            schema = dict(handler.opt.get("path", {}).get(part[1:-1], {"type": "string"}))
+            told = {"description": schema.pop("description")} if "description" in schema else {}
+            found.append({"name": part[1:-1], "in": "path", "required": True, **told, "schema": schema})
     if asks := handler.opt.get("asks"):
         schema = _as_sent(schemas[asks])
         for name, one in schema.get("properties", {}).items():
@@ -190,6 +199,8 @@ def _parameters(path: str, method: str, handler: HTTPRouteHandler, schemas: Mapp
             if said := one.get("description"):
                 parameter["description"] = said
             found.append({**parameter, "schema": _without_null(one)})
+    for name, about in handler.opt.get("takes", {}).items():
+        found.append({"name": name, "in": "header", "description": about, "schema": {"type": "string"}})
     if method in ("POST", "PATCH"):
         about = "Send a new one with each thing to be done; the same again gives the first answer again."
         schema = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -209,18 +220,16 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _responses(dialect: Dialect, method: str, handler: HTTPRouteHandler, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     rate = {name: {"description": said, "schema": {"type": "integer"}} for name, said in _RATE_HEADERS.items()}
     answers = handler.opt.get("answers") or _returns(handler)
-    good: dict[str, Any] = {"description": _SAID.get(handler.status_code, "OK"), "headers": rate}
+    given = {
+        name: {"description": said, "schema": {"type": "string"}} for name, said in handler.opt.get("gives", {}).items()
+    }
+    good: dict[str, Any] = {"description": _SAID.get(handler.status_code, "OK"), "headers": {**rate, **given}}
     if answers is not None and handler.status_code != 204:
         good["content"] = {handler.opt.get("answers_media", "application/json"): {"schema": schemas[answers]}}
     found = {str(handler.status_code): good}
-    statuses = {400, 404, 405, 429, 500, 503, *handler.opt.get("errors", ())}
-    if not handler.opt.get("public"):
-        statuses |= {401, 403}
-    if handler.opt.get("asks"):
-        statuses.add(dialect.invalid_status)
-    if handler.parsed_fn_signature.parameters.get("data") is not None:
-        statuses |= {409, 413, 415, dialect.invalid_status}
-    for status in sorted(statuses):
+    if method == "GET" and "ETag" in given:
+        found["304"] = {"description": _SAID[304], "headers": good["headers"]}
+    for status in sorted(handler.opt.get("refuses") or _usual(dialect, handler)):
         headers = dict(rate)
         if status in (429, 503):
             headers["Retry-After"] = {"description": "Seconds to wait", "schema": {"type": "integer"}}
@@ -229,6 +238,18 @@ def _responses(dialect: Dialect, method: str, handler: HTTPRouteHandler, schemas
         content = {dialect.error_media: {"schema": schemas[dialect.error_type]}}
         found[str(status)] = {"description": _SAID.get(status, "Refused"), "headers": headers, "content": content}
     return found
+
+
+def _usual(dialect: Dialect, handler: HTTPRouteHandler) -> set[int]:
+    """The statuses of errors that the edge itself may give this operation."""
+    statuses = {400, 404, 405, 429, 500, 503, *handler.opt.get("errors", ())}
+    if not handler.opt.get("public"):
+        statuses |= {401, 403}
+    if handler.opt.get("asks"):
+        statuses.add(dialect.invalid_status)
+    if handler.parsed_fn_signature.parameters.get("data") is not None:
+        statuses |= {409, 413, 415, dialect.invalid_status}
+    return statuses
 
 
 _PAGE = """<!doctype html>

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
@@ -192,10 +192,11 @@ def _datetime(text: str) -> datetime:
         except msgspec.ValidationError:
             raise _Wrong("Must be a date and time like 2024-01-15T10:30:00Z.") from None
     if when.tzinfo is None:
-        from datetime import UTC
-
         return when.replace(tzinfo=UTC)
-    return when
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:  # the first or the last hours there are, far from Greenwich
+        raise _Wrong("Must be a date and time between the years 1 and 9999.") from None
 
 
 def _date(text: str) -> date:

@@ -127,19 +127,6 @@ class Product(msgspec.Struct, frozen=True, array_like=True):
         return self.available > 0
 
 
-class ProductPage(msgspec.Struct, frozen=True):
-    """`version` is the catalogue's, read in the same snapshot as the items: what a cached answer is kept under."""
-
-    items: tuple[Product, ...]
-    total: int
-    version: int
-
-
-class ProductDetail(msgspec.Struct, frozen=True):
-    product: Product
-    version: int
-
-
 class Category(msgspec.Struct, frozen=True, array_like=True):
     id: CategoryId
     number: int
@@ -149,6 +136,30 @@ class Category(msgspec.Struct, frozen=True, array_like=True):
     description: str
     position: int
     created_at: datetime
+
+
+class ProductPage(msgspec.Struct, frozen=True):
+    """`version` is the catalogue's, read in the same snapshot as the items: what a cached answer is kept under. `tree`
+    is every category of the shop, where it was asked for."""
+
+    items: tuple[Product, ...]
+    total: int
+    version: int
+    tree: tuple[Category, ...] = ()
+
+
+class ProductDetail(msgspec.Struct, frozen=True):
+    product: Product
+    version: int
+    tree: tuple[Category, ...] = ()
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """One of a few branches of the category tree that a dialect has words for, or none of them. `among` are all those
+    words: the slugs of the branches' topmost categories, or their names in any case."""
+
+    name: str | None
+    among: tuple[str, ...]
 
 
 class CategoryList(msgspec.Struct, frozen=True):
@@ -183,6 +194,7 @@ class ProductQuery(msgspec.Struct, frozen=True):
     sort: Sort | None = None
     limit: int = 20
     offset: int = 0
+    tree: bool = False  # the answer also holds the category tree, read in the same snapshot
 
 
 # ── What merchants send ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,12 +233,14 @@ class ProductDraft(msgspec.Struct, frozen=True):
     images: tuple[ImageDraft, ...] = ()
     categories: tuple[CategoryKey, ...] = ()
     variants: tuple[VariantDraft, ...] = ()
+    branch: Branch | None = None  # beside `categories`
 
 
 class ProductChanges(msgspec.Struct, frozen=True):
     """What is UNSET stays; None empties. `price` and `compare_price` go to every variant; `sku` and `stock` need a
     product with one variant. `images`, `categories` and `variants` are the whole new set; `variants` then takes the
-    place of price, sku and stock."""
+    place of price, sku and stock. `branch` moves it from one branch of the tree to another, and changes nothing where
+    it is in that branch already, however deep."""
 
     name: str | UnsetType = UNSET
     slug: str | UnsetType = UNSET
@@ -241,6 +255,7 @@ class ProductChanges(msgspec.Struct, frozen=True):
     categories: tuple[CategoryKey, ...] | UnsetType = UNSET
     variants: tuple[VariantDraft, ...] | UnsetType = UNSET
     expected_version: int | None = None
+    branch: Branch | UnsetType = UNSET
 
 
 class VariantChanges(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ decode: the children of twenty products cost less as JSON built by PostgreSQL th
 from __future__ import annotations
 
 import itertools
+from enum import StrEnum
 
 import msgspec
 
@@ -41,13 +42,14 @@ tree as (
 _IN_TREE = """p.id in (
     select pc.product_id from product_categories pc
     where pc.tenant_id = $1 and pc.category_id in (select tree.id from tree))"""
-_SELLABLE = """exists (
+_IN_STOCK = """exists (
     select 1 from stock s join variants v on v.tenant_id = $1 and v.id = s.variant_id
     where s.tenant_id = $1 and s.product_id = p.id and s.on_hand > s.reserved and v.active and v.deleted_at is null)"""
-_AVAILABLE = """(
-    select coalesce(sum(s.on_hand - s.reserved), 0)
-    from stock s join variants v on v.tenant_id = $1 and v.id = s.variant_id
-    where s.tenant_id = $1 and s.product_id = p.id and v.active and v.deleted_at is null)"""
+_LEVELS = """,
+levels as (
+  select s.product_id, sum(s.on_hand - s.reserved) as available
+  from stock s join variants v on v.tenant_id = $1 and v.id = s.variant_id
+  where s.tenant_id = $1 and v.active and v.deleted_at is null group by s.product_id)"""
 
 # Words found as they are, as beginnings and, where a word is found neither way, in the forms of a slip of the hand.
 # Every word asked for must be found. Comparing text is leakproof, so these are index scans under row-level security.
@@ -71,17 +73,18 @@ found as materialized (
   from (select h.product_id, h.n, max(h.score) as score from hits h group by h.product_id, h.n) as b
   group by b.product_id having count(*) = (select count(*) from asked))"""
 
-_ORDER = {
-    Sort.NEWEST: "p.created_at desc, p.id desc",
-    Sort.OLDEST: "p.created_at, p.id",
-    Sort.NAME: "p.sort_name, p.id",
-    Sort.NAME_DESC: "p.sort_name desc, p.id desc",
-    Sort.PRICE_ASC: "p.price_minor, p.id",
-    Sort.PRICE_DESC: "p.price_minor desc, p.id desc",
-    Sort.STOCK_ASC: f"{_AVAILABLE}, p.id",
-    Sort.STOCK_DESC: f"{_AVAILABLE} desc, p.id desc",
-    Sort.RELEVANCE: "f.rank desc, p.id desc",
+_KEYS = {
+    Sort.NEWEST: ("p.created_at", " desc"),
+    Sort.OLDEST: ("p.created_at", ""),
+    Sort.NAME: ("p.sort_name", ""),
+    Sort.NAME_DESC: ("p.sort_name", " desc"),
+    Sort.PRICE_ASC: ("p.price_minor", ""),
+    Sort.PRICE_DESC: ("p.price_minor", " desc"),
+    Sort.STOCK_ASC: ("coalesce(l.available, 0)", ""),
+    Sort.STOCK_DESC: ("coalesce(l.available, 0)", " desc"),
+    Sort.RELEVANCE: ("f.rank", " desc"),
 }
+_BY_STOCK = (Sort.STOCK_ASC, Sort.STOCK_DESC)
 
 
 def _currencies(digits: int) -> str:
@@ -95,13 +98,22 @@ _BOUND = f"""(
       when shop.currency in ({_currencies(3)}) then 3 else 2 end] from shop)"""
 
 
+class Narrow(StrEnum):
+    """By what a list is narrowed besides search and category. By stock is by price as well, its bounds wide open."""
+
+    NOT = "not"
+    PRICE = "price"
+    IN_STOCK = "in_stock"
+    OUT_OF_STOCK = "out_of_stock"
+
+
 class Shape(msgspec.Struct, frozen=True):
     """Which filters a list has. `shown`: what shoppers see; otherwise what is not deleted, active or not as asked."""
 
     shown: bool
     search: bool
     category: bool
-    narrowed: bool  # by price or by stock
+    narrow: Narrow
     sort: Sort
 
 
@@ -123,30 +135,49 @@ def _compose(shape: Shape) -> tuple[str, tuple[str, ...]]:
     if shape.category:
         head += _TREE.format(slugs=f"{argument('slugs')}::text[]", name=f"{argument('name')}::text")
         where.append(_IN_TREE)
-    if shape.narrowed:
+    if shape.narrow is not Narrow.NOT:
         low, high = (_BOUND.format(bounds=argument(name)) for name in ("lowest", "highest"))
         where.append(f"p.price_minor between {low} and {high}")
-        stocked = f"{argument('in_stock')}::bool"
-        where.append(f"({stocked} is null or {stocked} = {_SELLABLE})")
-    condition = "\n  and ".join(where)
-    total = f"(select count(*) from {source} where {condition})"
-    if shape.shown and not (shape.category or shape.narrowed):
-        # What is shown is counted with each change, what is found was just counted: neither is counted again.
-        counted = "(select sum(v.products)::bigint from catalog_versions v where v.tenant_id = $1)"
-        total = "(select count(*) from found)" if shape.search else counted
-        if shape.sort is Sort.RELEVANCE:
-            best = "select * from found order by rank desc, product_id desc limit $2 offset $3"
-            source = f"({best}) f join products p on p.id = f.product_id"
-    page = f"select p.* from {source} where {condition}\n  order by {_ORDER[shape.sort]}"
-    page += "" if source.startswith("(") else " limit $2 offset $3"
-    shape_of = _SHOWN if shape.shown else _KEPT
-    sql = f"{head}\nselect {_VERSION}, {total},\n(select json_agg({shape_of}) from (\n  {page}) as p)"
-    return sql, tuple(takes)
+    if shape.narrow in (Narrow.IN_STOCK, Narrow.OUT_OF_STOCK):
+        where.append(f"{'' if shape.narrow is Narrow.IN_STOCK else 'not '}{_IN_STOCK}")
+    if shape.sort in _BY_STOCK:
+        head += _LEVELS
+        source += " left join levels l on l.product_id = p.id"
+    return head + _page(shape, source, "\n  and ".join(where)), tuple(takes)
+
+
+def _page(shape: Shape, source: str, condition: str) -> str:
+    """What is shown is counted with each change and read in the order of an index; what was found has its rank: neither
+    is gone through for a page. Anything else is matched once, for the total and the page alike."""
+    key, direction = _KEYS[shape.sort]
+    order = f"{key}{direction}, p.id{direction}"
+    plain = not (shape.search or shape.category or shape.narrow is not Narrow.NOT or shape.sort in _BY_STOCK)
+    head = ""
+    if plain:
+        total = f"(select count(*) from {source} where {condition})"
+        if shape.shown:
+            total = "(select sum(v.products)::bigint from catalog_versions v where v.tenant_id = $1)"
+        page = f"select p.* from {source} where {condition} order by {order} limit $2 offset $3"
+    elif shape == Shape(True, True, False, Narrow.NOT, Sort.RELEVANCE):
+        total = "(select count(*) from found)"
+        best = "select * from found order by rank desc, product_id desc limit $2 offset $3"
+        page = (
+            f"select p.* from ({best}) as f join products p on p.id = f.product_id where {condition} order by {order}"
+        )
+    else:
+        matching = f"select p.id, {key} as key from {source} where {condition}"
+        head = f",\nmatching as materialized (\n  {matching})"
+        total = "(select count(*) from matching)"
+        best = f"select * from matching order by key{direction}, id{direction} limit $2 offset $3"
+        page = f"select p.* from ({best}) as m join products p on p.tenant_id = $1 and p.id = m.id"
+        page += f" order by m.key{direction}, m.id{direction}"
+    product = _SHOWN if shape.shown else _KEPT
+    return f"{head}\nselect {_VERSION}, {total},\n(select json_agg({product}) from (\n  {page}) as p)"
 
 
 _SHAPES = [
     shape
-    for shape in itertools.starmap(Shape, itertools.product(*[(True, False)] * 4, Sort))
+    for shape in itertools.starmap(Shape, itertools.product(*[(True, False)] * 3, Narrow, Sort))
     if shape.search or shape.sort is not Sort.RELEVANCE
 ]
 LISTS: dict[Shape, str] = {shape: _compose(shape)[0] for shape in _SHAPES}
@@ -158,10 +189,18 @@ def _one(product: str, condition: str) -> str:
     return f"{_SHOP}\nselect {_VERSION}, (select {product} from products p where {where})"
 
 
+# The whole tree beside the answer, in the order of `model.Category`; nobody reads the descriptions there.
+_CATEGORIES = """(select json_agg(json_build_array(
+    c.id, c.number, c.parent_id, c.name, c.slug, '', c.position, c.created_at))
+  from categories c where c.tenant_id = $1)"""
+LISTS_WITH_TREE: dict[Shape, str] = {shape: f"{sql},\n{_CATEGORIES}" for shape, sql in LISTS.items()}
+
 SHOWN_BY_ID = _one(_SHOWN, "p.id = $2 and p.active")
 SHOWN_BY_SLUG = _one(_SHOWN, "p.slug = $2 and p.active")
 KEPT_BY_ID = _one(_KEPT, "p.id = $2")
 KEPT_BY_SLUG = _one(_KEPT, "p.slug = $2")
+SHOWN_BY_ID_WITH_TREE = f"{SHOWN_BY_ID},\n{_CATEGORIES}"
+KEPT_BY_ID_WITH_TREE = f"{KEPT_BY_ID},\n{_CATEGORIES}"
 KEPT_PRODUCTS = f"""{_SHOP}
 select (select json_agg({_KEPT} order by p.id) from products p
   where p.tenant_id = $1 and p.id = any($2::uuid[]) and p.deleted_at is null)

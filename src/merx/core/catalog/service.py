@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from merx.core.catalog import model, rules, store, words, writing
 from merx.core.catalog.model import (
+    Branch,
     Category,
     CategoryChanges,
     CategoryDraft,
@@ -51,10 +52,14 @@ async def list_products(rt: Runtime, ctx: Ctx, query: ProductQuery | None = None
         return await store.list_products(tx, query)
 
 
-async def get_product(rt: Runtime, ctx: Ctx, product: ProductId, hidden: bool = False) -> ProductDetail:
-    """`hidden`: as merchants see it, inactive or not, with its inactive variants."""
+async def get_product(
+    rt: Runtime, ctx: Ctx, product: ProductId, hidden: bool = False, tree: bool = False
+) -> ProductDetail:
+    """`hidden`: as merchants see it, inactive or not, with its inactive variants. `tree`: with the category tree."""
     _may_read(ctx, hidden)
     async with rt.db.begin(ctx) as tx:
+        if tree:
+            return _found(await store.get_product_with_tree(tx, product, not hidden))
         return _found(await store.get_product(tx, product, not hidden))
 
 
@@ -94,25 +99,45 @@ async def create_product(rt: Runtime, ctx: Ctx, draft: ProductDraft) -> Product:
         currency, taken, _ = await store.preflight(tx, candidates)
         if draft.slug and taken:
             raise SlugTaken(base)
+        wanted = draft if draft.branch is None else replace(draft, categories=await _branched(tx, draft.branch, draft))
         # Where many make a product of this name at this moment, the last try goes out of everybody's way.
         free = rules.free_slug(candidates, candidates if tries == _TRIES and not draft.slug else taken)
-        return await _save(tx, rules.create(draft, free, currency, ctx.now))
+        return await _save(tx, rules.create(wanted, free, currency, ctx.now))
 
     return await _again(rt, ctx, attempt)
 
 
 async def update_product(rt: Runtime, ctx: Ctx, product: ProductId, changes: ProductChanges) -> Product:
+    return (await update_product_in_tree(rt, ctx, product, changes)).product
+
+
+async def update_product_in_tree(
+    rt: Runtime, ctx: Ctx, product: ProductId, changes: ProductChanges, tree: bool = False
+) -> ProductDetail:
+    """The same, for those who show where in the category tree it then is (`tree`)."""
     ctx.require("products:write")
 
-    async def attempt(tx: Tx) -> Product:
+    async def attempt(tx: Tx) -> ProductDetail:
         before = await _locked(tx, product, changes.expected_version)
+        wanted = changes
+        if changes.branch is not UNSET:
+            wanted = replace(changes, categories=await _branched(tx, changes.branch, before))
         if changes.slug is not UNSET and changes.slug != before.slug:
             _, taken, _ = await store.preflight(tx, [rules.slug(changes.slug)])
             if taken:
                 raise SlugTaken(changes.slug)
-        return await _save(tx, rules.change(before, changes, ctx.now))
+        after = await _save(tx, rules.change(before, wanted, ctx.now))
+        return ProductDetail(after, 0, (await store.list_categories(tx)).items if tree else ())
 
     return await _again(rt, ctx, attempt)
+
+
+async def _branched(tx: Tx, branch: Branch, product: Product | ProductDraft) -> tuple[CategoryKey, ...]:
+    """The categories of a product that is put into this branch of the tree."""
+    tree = Tree((await store.list_categories(tx)).items, tx.ctx.now)
+    if isinstance(product, ProductDraft):
+        return (*tree.rebranched((), branch), *product.categories)
+    return tree.rebranched(product.categories, branch)
 
 
 async def delete_product(rt: Runtime, ctx: Ctx, product: ProductId, expected_version: int | None = None) -> None:

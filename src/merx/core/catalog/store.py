@@ -22,6 +22,7 @@ from merx.core.catalog.model import (
     Sort,
     Variant,
 )
+from merx.core.catalog.reading import Narrow, Shape
 from merx.core.catalog.tree import ordered
 from merx.db.database import Tx
 from merx.kernel.ids import CategoryId, ProductId, VariantId
@@ -165,15 +166,19 @@ _owners = msgspec.json.Decoder(dict[str, ProductId])
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def list_products(tx: Tx, query: ProductQuery) -> ProductPage:
     asked = words.asked(query.search) if query.search and query.search.strip() else None
-    narrowed = query.in_stock is not None or query.min_price is not None or query.max_price is not None
+    narrow = Narrow.NOT if query.min_price is None and query.max_price is None else Narrow.PRICE
+    if query.in_stock is not None:
+        narrow = Narrow.IN_STOCK if query.in_stock else Narrow.OUT_OF_STOCK
     sort = query.sort or Sort.RELEVANCE
     if asked is None and sort is Sort.RELEVANCE:
         sort = Sort.NEWEST
-    shape = reading.Shape(query.active is True, asked is not None, query.category is not None, narrowed, sort)
+    shape = Shape(query.active is True, asked is not None, query.category is not None, narrow, sort)
     values = _arguments(query, asked or [])
-    row = await tx.row(reading.LISTS[shape], *[values[name] for name in reading.TAKES[shape]])
+    lists = reading.LISTS_WITH_TREE if query.tree else reading.LISTS
+    row = await tx.row(lists[shape], *[values[name] for name in reading.TAKES[shape]])
     assert row is not None
-    return ProductPage(_products.decode(row[2]) if row[2] else (), row[1] or 0, row[0] or 0)
+    tree = tuple(_categories.decode(row[3])) if query.tree and row[3] else ()
+    return ProductPage(_products.decode(row[2]) if row[2] else (), row[1] or 0, row[0] or 0, tree)
 
 
 def _arguments(query: ProductQuery, asked: Sequence[str]) -> Mapping[str, Any]:
@@ -193,7 +198,6 @@ def _arguments(query: ProductQuery, asked: Sequence[str]) -> Mapping[str, Any]:
         "name": category,
         "lowest": _bounds(query.min_price, 0, ROUND_CEILING),
         "highest": _bounds(query.max_price, MAX_MINOR, ROUND_FLOOR),
-        "in_stock": query.in_stock,
     }
 
 
@@ -212,6 +216,13 @@ async def get_product(tx: Tx, key: ProductId | str, shown: bool) -> ProductDetai
     else:
         row = await tx.row(reading.SHOWN_BY_ID if shown else reading.KEPT_BY_ID, key)
     return ProductDetail(_product.decode(row[1]), row[0] or 0) if row and row[1] else None
+
+
+async def get_product_with_tree(tx: Tx, product: ProductId, shown: bool) -> ProductDetail | None:
+    row = await tx.row(reading.SHOWN_BY_ID_WITH_TREE if shown else reading.KEPT_BY_ID_WITH_TREE, product)
+    if row is None or not row[1]:
+        return None
+    return ProductDetail(_product.decode(row[1]), row[0] or 0, tuple(_categories.decode(row[2])) if row[2] else ())
 
 
 async def kept_products(tx: Tx, products: Sequence[ProductId]) -> tuple[Product, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from merx.core.catalog import words
-from merx.core.catalog.model import MAX_DEPTH, MAX_NAME, Category, CategoryKey
+from merx.core.catalog.model import MAX_DEPTH, MAX_NAME, Branch, Category, CategoryKey, CategoryRef
 from merx.core.catalog.rules import text
 from merx.kernel import ids
 from merx.kernel.errors import Invalid
@@ -123,6 +123,24 @@ class Tree:
             yield category
             category = self._by_id.get(category.parent_id) if category.parent_id else None
 
+    def branch(self, categories: Iterable[CategoryRef], among: Collection[str]) -> str | None:
+        """Which of `among` the first of these categories is, or lies below: a slug, or a name in any case."""
+        for ref in categories:
+            for one in self._upwards(self._by_id.get(ref.id)):
+                if (found := next((word for word in among if _called(one, word)), None)) is not None:
+                    return found
+        return None
+
+    def rebranched(self, before: Sequence[CategoryRef], branch: Branch) -> tuple[CategoryKey, ...]:
+        """What the categories become; they stay where they are in that branch already, and outside of all of them."""
+        if self.branch(before, branch.among) == branch.name:
+            return tuple(one.id for one in before)
+        kept = tuple(one.id for one in before if self.branch([one], branch.among) is None)
+        if branch.name is None:
+            return kept
+        known = self.find(branch.name)
+        return (branch.name.capitalize() if known is None else known.id, *kept)
+
     def _check_depth(self, parent: Category | None, field: str) -> None:
         if sum(1 for _ in self._upwards(parent)) >= MAX_DEPTH:
             raise Invalid(f"Categories are at most {MAX_DEPTH} deep.", field=field)
@@ -142,6 +160,10 @@ def ordered(categories: Iterable[Category]) -> tuple[Category, ...]:
         found.append(category)
         todo.extend(reversed(children.get(category.id, [])))
     return tuple(found)
+
+
+def _called(category: Category, word: str) -> bool:
+    return category.slug == word or words.fold(category.name) == words.fold(word)
 
 
 def _path(key: str) -> list[str]:

@@ -7,7 +7,8 @@ from msgspec import UNSET
 
 from merx.core.auth import passwords, sessions
 from merx.core.auth import rules as auth_rules
-from merx.core.auth.model import STOREFRONT_SCOPES, WrongPassword
+from merx.core.auth import store as auth_store
+from merx.core.auth.model import STOREFRONT_SCOPES, Tokens, WrongPassword
 from merx.core.customers import rules, store
 from merx.core.customers.model import Customer, CustomerPatch, CustomerSignedIn, CustomerStatus
 from merx.core.tenants import rules as tenant_rules
@@ -90,6 +91,22 @@ async def sign_in(rt: Runtime, ctx: Ctx, email: str, password: str) -> CustomerS
             await store.set_password(tx, customer.id, fresh)
         tokens = await sessions.open_session(rt, tx, ActorKind.CUSTOMER, customer.id, STOREFRONT_SCOPES)
     return CustomerSignedIn(now, tokens)
+
+
+async def sign_in_anyone(rt: Runtime, ctx: Ctx, email: str, password: str) -> Tokens:
+    """At a door that the team and the shoppers of the shop of `ctx` share: a member of the team, or else a shopper.
+    Whatever is wrong looks the same and takes the same: two passwords are checked."""
+    _require_shop(ctx)
+    found = await auth_store.staff_by_email(rt.db, tenant_rules.email(email) or "")
+    staff, stored = found if found is not None else (None, None)
+    if await passwords.verified(stored, password) and staff is not None and stored is not None and staff.active:
+        fresh = await passwords.hashed(password) if passwords.outdated(stored) else None
+        async with rt.db.begin(ctx) as tx:
+            if (member := await auth_store.member(tx, staff.id)) is not None:
+                if fresh is not None:
+                    await auth_store.set_staff_password(tx, staff.id, fresh)
+                return await sessions.open_session(rt, tx, ActorKind.STAFF, staff.id, member.scopes)
+    return (await sign_in(rt, ctx, email, password)).tokens
 
 
 async def me(rt: Runtime, ctx: Ctx) -> Customer:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from merx.core.orders.model import TRANSITIONS, IllegalTransition, NotPaid, Order, OrderLine, PaymentStatus, Status
+from merx.core.orders.model import (
+    TRANSITIONS,
+    IllegalTransition,
+    NotPaid,
+    Order,
+    OrderLine,
+    OrderQuery,
+    PaymentStatus,
+    Status,
+)
 from merx.kernel.errors import Invalid, Refused
 from merx.kernel.ids import VariantId
 from merx.kernel.money import text
@@ -19,6 +28,12 @@ def check_transition(order: Order, target: Status) -> None:
         raise IllegalTransition(order.status, target)
     if target is Status.REFUNDED and order.payment_status not in _MONEY_TAKEN:
         raise NotPaid("Nothing was paid for this order, so nothing can be refunded.", field="status")
+
+
+def check_period(query: OrderQuery) -> None:
+    """Raises Invalid for a period that ends before it begins."""
+    if query.created_from and query.created_to and query.created_from > query.created_to:
+        raise Invalid("The period ends before it begins.", field="created_from")
 
 
 def quantities(lines: Sequence[OrderLine]) -> dict[VariantId, int]:

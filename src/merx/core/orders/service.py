@@ -43,6 +43,7 @@ async def get(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
 async def page(rt: Runtime, ctx: Ctx, query: OrderQuery) -> OrderPage:
     """Newest first; a shopper sees only their own, whatever the query asks for."""
     own = _only_own(ctx)
+    rules.check_period(query)
     if own is not None:
         query = msgspec.structs.replace(query, customer_id=own, email=None)
     async with rt.db.begin(ctx) as tx:
