@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
-
-from litestar.types import ASGIApp, Receive, Scope, Send
 
 from merx.runtime import Runtime
 from merx.simulator import accounts, control, http, store, stripe_page, stripe_server
 from merx.simulator.accounts import PREFIX
 from merx.simulator.stripe_flow import CHARGE, INTENT, REFUND, SESSION, shown
 from merx.simulator.stripe_objects import StripeError
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Receive, Scope, Send
 
 _PAGE = re.compile(r"/pay/(cs_test_[A-Za-z0-9]{1,80})", re.ASCII)
 _ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))

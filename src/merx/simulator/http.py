@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar.types import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from litestar.types import Receive, Scope, Send
 
 BODY_LIMIT = 1 << 20
 _STEP = re.compile(r"\[([^\[\]]*)\]")

@@ -32,11 +32,28 @@ Progress = Callable[[int], None]
 
 
 async def import_products(
-    rt: Runtime, ctx: Ctx, records: Iterable[Record], progress: Progress | None = None
+    rt: Runtime, ctx: Ctx, records: Iterable[Record], progress: Progress | None = None, dry_run: bool = False
 ) -> ImportReport:
     """Makes the products, or changes those whose slug or SKU the shop has. Raises BadRows, with nothing written, where
-    one is wrong. `progress` hears after each batch how many were read."""
+    one is wrong. `progress` hears after each batch how many were read. `dry_run`: all of it is tried, and undone."""
     ctx.require("products:write")
+    try:
+        return await _import(rt, ctx, records, progress, dry_run)
+    except _Undone as tried:
+        return tried.report
+
+
+class _Undone(Exception):
+    """Ends the transaction of a dry run."""
+
+    def __init__(self, report: ImportReport) -> None:
+        super().__init__()
+        self.report = report
+
+
+async def _import(
+    rt: Runtime, ctx: Ctx, records: Iterable[Record], progress: Progress | None, dry_run: bool
+) -> ImportReport:
     async with rt.db.begin(ctx) as tx:
         loading = await _Loading.begin(tx)
         read = 0
@@ -50,7 +67,10 @@ async def import_products(
         if loading.bad:
             raise BadRows(loading.bad)
         await loading.finish()
-        return ImportReport(loading.created, loading.updated)
+        report = ImportReport(loading.created, loading.updated)
+        if dry_run:
+            raise _Undone(report)
+        return report
 
 
 async def bulk_load(
