@@ -130,6 +130,13 @@ async def make_thing(request: MerxRequest, data: NewThing) -> Thing:
     return Thing(f"t{state.made}", data.name, data.price)
 
 
+@post("/open/", public=True)
+async def open_to_all(request: MerxRequest) -> Things:
+    """Needs no credential, like signing up."""
+    state.made += 1
+    return Things(state.made, "")
+
+
 @patch("/things/{thing:str}", tags=["Things"])
 async def change_thing(request: MerxRequest, thing: str, data: Part | None = None) -> Response[Thing]:
     return reply(Thing(thing, "changed", Decimal("12.30")), 202, {"X-Of-Its-Own": "yes"})
@@ -167,7 +174,7 @@ FAKE = Dialect(
     name="fake",
     title="Fake API",
     version="1.2.3",
-    routes={"/fake/v1": [list_things, make_thing, one_thing, change_thing, delete_thing, boom, who]},
+    routes={"/fake/v1": [list_things, make_thing, one_thing, change_thing, delete_thing, boom, who, open_to_all]},
     render=render,
     error_type=Wrong,
     docs="/fake/v1",

@@ -43,7 +43,7 @@ def test_parameters(document: dict[str, Any]) -> None:
     assert list(found) == ["page", "pageSize", "sort", "active", "min_price", "since", "tag"]
     assert found["page"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 1}
     assert found["page"]["description"] == "1 is the first" and found["page"]["required"] is False
-    assert found["sort"]["schema"]["enum"] == ["name", "price"]
+    assert found["sort"]["schema"] == {"type": "string", "enum": ["name", "price"], "default": "name"}
     assert found["min_price"]["schema"] == {"type": "number"}
     assert found["active"]["schema"] == {"type": "boolean"}
     one = document["paths"]["/fake/v1/things/{thing}"]["get"]["parameters"]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from ipaddress import ip_network
 
 import httpx
+import msgspec
 import pytest
-from tests.edge.fake import FREE, KEY, SECRET, TENANT, TOKEN, App, credential, runtime, served
+from tests.edge.fake import FAKE, FREE, KEY, SECRET, TENANT, TOKEN, App, credential, runtime, served
 
 from merx.core.tenants.model import Plan
+from merx.edge.app import Quota
 from merx.edge.client import Hosts, Proxies, address_bucket
+from merx.edge.gate import ANONYMOUS, measure
+from merx.edge.visit import Visit
 
 THINGS, WHO = "/fake/v1/things/", "/fake/v1/who/"
 
@@ -153,6 +158,18 @@ def test_the_sixty_first_request_is_429() -> None:
             assert refused.headers["x-ratelimit-remaining"] == "0"
             assert refused.headers["x-content-type-options"] == "nosniff"
         assert client.get(WHO, headers={"X-API-Key": KEY}).status_code == 200
+
+
+def test_a_dialect_may_have_limits_of_its_own() -> None:
+    visit = Visit({}, "1.2.3.4", False)
+    assert measure(visit, FAKE)[2] == ANONYMOUS
+    visit.credential = credential(Plan.STARTER)
+    shared = measure(visit, FAKE)
+    assert shared[2] == Quota(120, 50_000)
+    own = measure(visit, replace(FAKE, name="own", quota=lambda plan, quota: Quota(1000)))
+    assert own[2] == Quota(1000) and own[0] != shared[0] and own[1] != shared[1]
+    visit.credential = msgspec.structs.replace(visit.credential, requests_per_minute=7)
+    assert measure(visit, FAKE)[2].minute == 7
 
 
 def test_more_keys_do_not_make_more_of_the_plan() -> None:

@@ -82,6 +82,15 @@ async def test_a_key_belongs_to_its_caller_and_address(client: httpx.AsyncClient
     assert (await client.patch(THINGS + "t1", headers=headers)).status_code == 422
 
 
+async def test_who_has_no_credential_has_a_key_too(client: httpx.AsyncClient) -> None:
+    made, key = state.made, ids.new().hex
+    first = await client.post("/fake/v1/open/", json={"email": "a"}, headers={"Idempotency-Key": key})
+    again = await client.post("/fake/v1/open/", json={"email": "a"}, headers={"Idempotency-Key": key})
+    other = await client.post("/fake/v1/open/", json={"email": "b"}, headers={"Idempotency-Key": key})
+    assert first.status_code == 201 and again.content == first.content and "idempotent-replayed" in again.headers
+    assert other.status_code == 422 and state.made == made + 1
+
+
 async def test_whose_scopes_changed_gets_no_old_answer(client: httpx.AsyncClient, app: App) -> None:
     await make(client, "k4")
     narrowed = msgspec.structs.replace(app.authority.keys[SECRET], scopes=frozenset({"catalog:read"}))

@@ -71,7 +71,7 @@ class Gate:
         if who.in_query and not found.storefront_only:
             return False
         visit.credential = found
-        visit.ctx = found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
+        visit.ctx = visit.shop = found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
         return True
 
     async def enter(self, visit: Visit, who: Presented, dialect: Dialect) -> None:

@@ -140,7 +140,11 @@ def _as_sent(schema: Any) -> Any:
     if isinstance(schema, dict):
         if schema.get("type") == "string" and schema.get("format") == "decimal":
             return {**{k: v for k, v in schema.items() if k not in ("type", "format")}, "type": "number"}
-        return {key: _as_sent(inner) for key, inner in schema.items()}
+        found = {key: _as_sent(inner) for key, inner in schema.items()}
+        values = found.get("enum")
+        if isinstance(values, list) and "type" not in found and all(isinstance(value, str) for value in values):
+            found["type"] = "string"  # msgspec leaves it to be inferred, which the page does not
+        return found
     if isinstance(schema, list):
         return [_as_sent(inner) for inner in schema]
     return schema
