@@ -290,6 +290,7 @@ create table variants (
 );
 create unique index variants_sku on variants (tenant_id, sku) where deleted_at is null;
 create index variants_product on variants (tenant_id, product_id, position);
+create index variants_shelved on variants (tenant_id, id) where not active or deleted_at is not null;
 
 -- ── Inventory ────────────────────────────────────────────────────────────────────────────────────────────────────────
 create table stock (
