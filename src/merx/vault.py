@@ -14,11 +14,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 class Vault:
     def __init__(self, secret_key: bytes) -> None:
         self._secret = secret_key
+        self._keys: dict[str, bytes] = {}
         self._sealing = AESGCM(self.key("seal"))
 
     def key(self, use: str) -> bytes:
         """32 bytes for this one use."""
-        return hmac.digest(self._secret, f"merx/{use}".encode(), hashlib.sha256)
+        found = self._keys.get(use)
+        if found is None:
+            found = self._keys[use] = hmac.digest(self._secret, f"merx/{use}".encode(), hashlib.sha256)
+        return found
 
     def seal(self, plain: bytes, bound_to: str) -> bytes:
         """`bound_to` (tenant and purpose) is authenticated: what is sealed for one can't be opened for another."""

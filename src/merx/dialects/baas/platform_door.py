@@ -30,7 +30,7 @@ NOBODY = ""
 T = TypeVar("T")
 
 
-def _admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def _admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     ctx, needs = visit_of(connection.scope).caller(), handler.opt["needs"]
     if needs == SIGNED_IN:
         if ctx.actor is ActorKind.ANONYMOUS:

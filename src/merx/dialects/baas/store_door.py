@@ -1,5 +1,7 @@
 """Owns who may use which route of the store API, asked before the body is looked at, and how often one may try to sign
-in or sign up."""
+in or sign up.
+
+The guards are coroutines although they wait for nothing: Litestar sends a plain function to a thread."""
 
 from __future__ import annotations
 
@@ -19,12 +21,12 @@ SIGN_INS, SIGN_IN_SECONDS = 10, 300
 SIGN_UPS, SIGN_UP_SECONDS = 60, 60
 
 
-def shopper(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def shopper(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """A signed-in customer, and nobody else."""
     visit_of(connection.scope).caller().customer_id()
 
 
-def shop(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def shop(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Anybody, where the host or a key names the shop."""
     visit = visit_of(connection.scope)
     if visit.shop is None:
