@@ -12,8 +12,8 @@ Litestar keeps as the route's `opt`:
 and, for dialects whose document is exact:
 
     refuses=(401, 404)    all the statuses of its errors, in the place of the usual ones
-    security=("Bearer",)  which of the dialect's security schemes it takes, in the place of all
-    path={"id": {…}}      schemas of the parameters in its path
+    schemes=("Bearer",)   which of the dialect's security schemes it takes, in the place of all
+    names={"id": {…}}     schemas of the parameters in its path
     takes={"If-Match": …} request headers it reads, with what they are for
     gives={"ETag": …}     headers of its good answer, with what they say; with an ETag, a GET also answers 304
 """
@@ -21,7 +21,7 @@ and, for dialects whose document is exact:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -107,6 +107,11 @@ Render = Callable[[MerxRequest, MerxError], Response[Any]]
 """How a dialect writes an error. Headers that any error needs (Allow, Retry-After, …) are added for it."""
 
 
+Reach = Callable[[Runtime, Ctx, str, bytes], Awaitable[Ctx]]
+"""(caller, path, query string) -> the caller in the shop that the request names; raises where they may not be there.
+Asked before anything is looked up in memory, so that answers are kept for the shop they are about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """Requests a credential may make. `tenant` times as many for all of a tenant's credentials together."""
@@ -137,6 +142,8 @@ class Dialect:
     cached: tuple[str, ...] = ()  # GET paths below these prefixes are catalogue reads, answered from memory
     open: tuple[str, ...] = ()  # browsers of any origin may call paths below these prefixes
     slug: Callable[[str], str | None] | None = None  # a shop named in the path
+    reach: Reach | None = None  # where callers may act in other shops than their credential's own
+    unasked: tuple[str, ...] = ()  # paths answered to anybody, without asking who: not even the database is
     quota: Callable[[str, Quota], Quota] | None = None  # (plan, what the plan says) -> this dialect's own limits
 
     @property

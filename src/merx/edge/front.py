@@ -14,7 +14,7 @@ from litestar.utils import normalize_path
 from merx.edge import headers as fixed
 from merx.edge.answers import Answer, AnswerCache, etag_of
 from merx.edge.app import Dialect, failure
-from merx.edge.credentials import NOTHING, presented, refuse_repeated
+from merx.edge.credentials import NOTHING, Presented, presented, refuse_repeated
 from merx.edge.errors import HttpError, allow
 from merx.edge.gate import Gate
 from merx.edge.idempotency import Idempotency
@@ -45,6 +45,8 @@ class Front:
 
     async def _serve(self, scope: Any, receive: Receive, send: Send, visit: Visit, path: str) -> None:
         method = scope["method"]
+        if not visit.https and self._gate.rt.settings.require_https:
+            raise HttpError(403, "https_required", "Requests over plain HTTP are refused; use https://.")
         if method == "OPTIONS":
             return await self._options(scope, send, visit, path)
         if method == "HEAD":
@@ -55,17 +57,10 @@ class Front:
             raise HttpError(404, "not_found", "There is nothing at this address.")
         if len(visit.headers) != len(scope["headers"]):
             refuse_repeated(scope["headers"])
-        try:
-            who = presented(scope, visit.headers, self.dialect.query_key)
-        except Unauthenticated as refused:
-            visit.denied, who = refused, NOTHING
-        if self.dialect.slug is not None:
-            visit.host_slug = self.dialect.slug(path) or visit.host_slug
-        if visit.host_domain is not None:
-            await self._gate.place(visit)
         from_memory = scope["method"] == "GET" and path.startswith(self.dialect.cached) and bool(self.dialect.cached)
-        if visit.denied is None and not (from_memory and self._gate.recall(visit, who, self.dialect)):
-            await self._gate.enter(visit, who, self.dialect)
+        who = NOTHING
+        if path.rstrip("/") not in self.dialect.unasked:
+            who = await self._ask_who(scope, visit, path, from_memory)
         await self._gate.count(visit, self.dialect)
         if from_memory and visit.ctx is not None:
             return await self._catalogue(scope, receive, send, visit, path, who.in_query)
@@ -74,6 +69,22 @@ class Front:
         await self.app(scope, receive, send)
         visit.route = scope.get("path_template", "")
         return None
+
+    async def _ask_who(self, scope: Any, visit: Visit, path: str, from_memory: bool) -> Presented:
+        """Fills in the caller and the shop that is meant."""
+        try:
+            who = presented(scope, visit.headers, self.dialect.query_key)
+        except Unauthenticated as refused:
+            visit.denied, who = refused, NOTHING
+        if self.dialect.slug is not None:
+            visit.host_slug = self.dialect.slug(path) or visit.host_slug
+        if visit.host_domain is not None:
+            await self._gate.place(visit)
+        if visit.denied is None and not (from_memory and self._gate.recall(visit, who, self.dialect)):
+            await self._gate.enter(visit, who, self.dialect)
+        if self.dialect.reach is not None and visit.credential is not None and visit.ctx is not None:
+            visit.ctx = await self.dialect.reach(self._gate.rt, visit.ctx, path, scope["query_string"])
+        return who
 
     # ---- catalogue reads
 
