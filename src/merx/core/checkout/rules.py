@@ -1,4 +1,4 @@
-"""Pure: may this be sold, what is the order, what is asked of the provider."""
+"""Pure: may this be sold, what is the order, where may a payment page send the shopper back to."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from merx.core.cart.rules import check_quantity
 from merx.core.checkout.model import MAX_NOTES, PAYMENT_METHODS, CheckoutRequest
 from merx.core.inventory.model import OutOfStock
 from merx.core.orders.model import Address, Order, OrderLine, PaymentStatus, Status, StockState
+from merx.core.tenants.rules import email
 from merx.kernel import ids
 from merx.kernel.errors import Invalid, Refused
-from merx.kernel.ids import LineId, OrderId, PaymentId, VariantId
-from merx.kernel.money import Money
-from merx.ports import Charge, PaymentLine
+from merx.kernel.ids import LineId, OrderId, VariantId
 
 HOLD = timedelta(minutes=15)
 PAGE_HOLD = timedelta(minutes=30)
@@ -39,6 +38,12 @@ def check_request(request: CheckoutRequest) -> None:
         raise Invalid(f"A payment method is one of {', '.join(PAYMENT_METHODS)}.", field="payment_method")
     if len(request.notes) > MAX_NOTES:
         raise Invalid(f"Notes have at most {MAX_NOTES} characters.", field="notes")
+    buyer = request.buyer
+    if buyer is not None:
+        if email(buyer.email) is None:
+            raise Invalid("Enter a valid email address.", field="buyer.email")
+        if len(buyer.name) > _LIMITS["name"] or len(buyer.phone or "") > _LIMITS["phone"]:
+            raise Invalid("A name has at most 255 characters, a telephone number 32.", field="buyer.name")
     for name, address in (("shipping_address", request.shipping_address), ("billing_address", request.billing_address)):
         if address is not None:
             check_address(address, name)
@@ -153,30 +158,6 @@ def _lines(cart: Cart) -> list[OrderLine]:
         )
         for line, priced in zip(cart.lines, cart.totals.lines, strict=True)
     ]
-
-
-def charge_of(payment_id: PaymentId, order: Order, token: str | None, success_url: str, cancel_url: str) -> Charge:
-    """The provider is asked for exactly the order's total."""
-    return Charge(
-        payment_id=payment_id,
-        order_id=order.id,
-        order_number=order.label if order.number else str(order.id),
-        amount=Money(order.total_minor, order.currency),
-        method=order.payment_method,
-        lines=tuple(
-            PaymentLine(
-                f"{line.name} ({line.variant_title})" if line.variant_title else line.name,
-                line.quantity,
-                Money(line.total_minor - line.discount_minor, order.currency),
-            )
-            for line in order.lines
-        ),
-        token=token,
-        email=order.email,
-        success_url=success_url,
-        cancel_url=cancel_url,
-        expires_at=order.hold_expires_at,
-    )
 
 
 def check_return(url: str | None, field: str, default: str, allowed: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ from merx.kernel.errors import Conflict, Declined, Invalid, NotFound, Refused, U
 from merx.kernel.events import INVENTORY_LOW, ORDER_CREATED, Event
 from merx.kernel.ids import OrderId, PaymentId
 from merx.kernel.money import Money
-from merx.ports import Charge, Outcome, Receipt
+from merx.ports import Charge, Outcome, PaymentLine, Receipt
 from merx.runtime import Runtime
 
 REPLAY = timedelta(minutes=10)
@@ -141,12 +141,36 @@ def _payment_of(
         cancel = rules.check_return(
             request.cancel_url, "cancel_url", f"{shop}/checkout/cancel?order={order.id}", allowed
         )
-        charge = rules.charge_of(payment_id, order, request.token, success, cancel)
+        charge = _charge_of(payment_id, order, request.token, success, cancel)
     payment = Payment(
         payment_id, order.id, provider, order.payment_method, status, order.total_minor, order.currency,
         created_at=order.created_at,
     )  # fmt: skip
     return payment, charge
+
+
+def _charge_of(payment_id: PaymentId, order: Order, token: str | None, success_url: str, cancel_url: str) -> Charge:
+    """The provider is asked for exactly the order's total."""
+    return Charge(
+        payment_id=payment_id,
+        order_id=order.id,
+        order_number=order.label if order.number else str(order.id),
+        amount=Money(order.total_minor, order.currency),
+        method=order.payment_method,
+        lines=tuple(
+            PaymentLine(
+                f"{line.name} ({line.variant_title})" if line.variant_title else line.name,
+                line.quantity,
+                Money(line.total_minor - line.discount_minor, order.currency),
+            )
+            for line in order.lines
+        ),
+        token=token,
+        email=order.email,
+        success_url=success_url,
+        cancel_url=cancel_url,
+        expires_at=order.hold_expires_at,
+    )
 
 
 def _say_what_is_low(tx: Tx, levels: list[StockLevel], taken: Mapping[ids.VariantId, int], threshold: int) -> None:
