@@ -123,7 +123,7 @@ def tenants_create(
         typer.Option(metavar="EMAIL", help="Who owns it. A person new to Merx gets a password, shown once."),
     ] = None,
 ) -> None:
-    """Open a shop."""
+    """Open a shop, with an owner or without."""
     from merx.cli import shops
 
     shops.create(name, slug, plan, currency, domain, owner)
@@ -189,12 +189,7 @@ _FORMAT = "csv or jsonl; by the file's name where it is left out."
 
 @app.command("import")
 def import_(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, dir_okay=False, readable=True, allow_dash=True, help="The file; - reads from standard input."
-        ),
-    ],
+    file: Annotated[Path, typer.Argument(help="The file; - reads from standard input.")],
     tenant: Shop,
     format_: Annotated[str | None, typer.Option("--format", help=_FORMAT)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,

@@ -21,6 +21,8 @@ _EVERY = 64 << 10
 
 
 def bring_in(file: Path, slug: str, format_: str | None, dry_run: bool) -> None:
+    if str(file) != "-" and not file.is_file():
+        raise Invalid(f"There is no file {file}.", field="file")
     read = rows.read_csv if _format(file, format_) == "csv" else rows.read_json_lines
 
     async def work(rt: Runtime) -> None:
@@ -90,7 +92,11 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
     if str(file) == "-":
         yield sys.stdin.buffer
         return
-    with file.open("rb") as stream:
+    try:
+        stream = file.open("rb")
+    except OSError as wrong:
+        raise Refused(f"{file} can't be read: {wrong.strerror}.") from None
+    with stream:
         yield stream
 
 

@@ -21,6 +21,7 @@ from merx.settings import Settings, load
 
 _AT_MOST = 64 << 10  # what a pipe holds
 
+
 def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -> None:
     from merx import serve as launcher
 

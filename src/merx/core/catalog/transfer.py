@@ -65,7 +65,7 @@ async def _import(
             if len(loading.bad) >= MAX_BAD:
                 break
         if loading.bad:
-            raise BadRows(loading.bad)
+            raise BadRows(sorted(loading.bad, key=lambda row: row.line))
         await loading.finish()
         report = ImportReport(loading.created, loading.updated)
         if dry_run:
