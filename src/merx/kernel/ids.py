@@ -33,6 +33,8 @@ PLATFORM_TENANT = TenantId(UUID(int=0))
 """The tenant of the platform's own administrators; it has no shop and no host."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = tuple(range(120, -1, -10))
 _VALUE = {character: index for index, character in enumerate(_ALPHABET)}
 
 
@@ -47,7 +49,7 @@ def new() -> UUID:
 def encode(prefix: str, ident: UUID) -> str:
     """`prod_01h455vb4pex5vsknk084sn02q`"""
     number = ident.int
-    return f"{prefix}_" + "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)])
+    return f"{prefix}_" + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def decode(prefix: str, text: str) -> UUID | None:
