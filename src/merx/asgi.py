@@ -20,6 +20,7 @@ from merx.assembly import open_runtime
 from merx.core.auth import service as auth
 from merx.db.dsn import Dsn
 from merx.dialects.baas.app import DIALECT as BAAS
+from merx.dialects.commerce.app import DIALECT as COMMERCE
 from merx.edge import logs
 from merx.edge.app import Dialect
 from merx.edge.authority import Services
@@ -35,7 +36,7 @@ from merx.web.callbacks import Callbacks
 
 log = logging.getLogger("merx")
 
-DIALECTS: tuple[Dialect, ...] = (BAAS,)
+DIALECTS: tuple[Dialect, ...] = (BAAS, COMMERCE)
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:

@@ -136,11 +136,16 @@ def _other(kind: type) -> dict[str, Any]:
 
 
 def _as_sent(schema: Any) -> Any:
-    """Decimals leave as JSON numbers and are read as numbers or plain decimal text."""
+    """Decimals leave as JSON numbers and are read as numbers or plain decimal text. `x-order` is how a dialect says in
+    which order an enum's values are listed, which msgspec sorts."""
     if isinstance(schema, dict):
         if schema.get("type") == "string" and schema.get("format") == "decimal":
             return {**{k: v for k, v in schema.items() if k not in ("type", "format")}, "type": "number"}
         found = {key: _as_sent(inner) for key, inner in schema.items()}
+        if isinstance(told := found.get("description"), str):
+            found["description"] = " ".join(told.split())
+        if "x-order" in found:
+            found["enum"] = found.pop("x-order")
         values = found.get("enum")
         if isinstance(values, list) and "type" not in found and all(isinstance(value, str) for value in values):
             found["type"] = "string"  # msgspec leaves it to be inferred, which the page does not
@@ -179,7 +184,7 @@ def _operation(
         found["description"] = more
     if handler.opt.get("public"):
         found["security"] = []
-    elif schemes := handler.opt.get("security"):
+    elif schemes := handler.opt.get("schemes"):
         found["security"] = [{scheme: []} for scheme in schemes]
     if data is not None:
         body = {"application/json": {"schema": schemas[data.annotation]}}
@@ -193,7 +198,7 @@ def _parameters(path: str, method: str, handler: HTTPRouteHandler, schemas: Mapp
     found: list[dict[str, Any]] = []
     for part in path.split("/"):
         if part.startswith("{"):
-            schema = dict(handler.opt.get("path", {}).get(part[1:-1], {"type": "string"}))
+            schema = dict(handler.opt.get("names", {}).get(part[1:-1], {"type": "string"}))
             told = {"description": schema.pop("description")} if "description" in schema else {}
             found.append({"name": part[1:-1], "in": "path", "required": True, **told, "schema": schema})
     if asks := handler.opt.get("asks"):
