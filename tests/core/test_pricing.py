@@ -15,7 +15,7 @@ from merx.core.pricing.model import LineAmount, TaxRules
 from merx.core.shipping import rules as shipping
 from merx.core.shipping.model import ShippingMethod, ShippingRules
 from merx.kernel import ids
-from merx.kernel.errors import Invalid, Refused
+from merx.kernel.errors import Invalid
 from merx.kernel.ids import CouponId
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -101,5 +101,17 @@ def test_what_shipping_costs() -> None:
     assert shipping.cost(shop, shipping.choose(shop, [express], "express"), 10_000) == 1500
     assert shipping.cost(shop, express, 100, free=True) == 0
     assert shipping.cost(ShippingRules(False, 500, None), standard, 100) == 0
-    with pytest.raises(Refused, match="standard, express"):
+    with pytest.raises(Invalid, match="standard, express"):
         shipping.choose(shop, [express], "teleport")
+
+
+def test_express_is_offered_at_the_flat_rate_until_the_shop_prices_it_or_switches_it_off() -> None:
+    shop = ShippingRules(True, 500, 10_000)
+    unpriced = shipping.choose(shop, [], "express")
+    assert (unpriced.code, shipping.cost(shop, unpriced, 100), shipping.cost(shop, unpriced, 10_000)) == (
+        "express",
+        500,
+        500,
+    )
+    with pytest.raises(Invalid):
+        shipping.choose(shop, [ShippingMethod("express", "Express", 1500, active=False)], "express")

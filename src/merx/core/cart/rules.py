@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 def price(basket: Basket, now: datetime, shipping_method: str | None = None, strict: bool = False) -> Cart:
     """`strict` raises CouponRefused where the coupon does not apply; otherwise the cart says why and goes on
-    without it. Raises Refused for an unknown shipping method."""
+    without it. Raises Invalid for an unknown shipping method."""
     amounts = [LineAmount(line.unit_minor, line.quantity) for line in basket.lines]
     goods = pricing.subtotal(amounts)
     benefit, problem = Benefit(), None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from merx.core.cart.model import Item, Owner
@@ -48,3 +50,17 @@ class Placed(msgspec.Struct, frozen=True):
     payment: Payment
     lookup_token: str | None = None
     replayed: bool = False
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """An item as the browser tells it. `key` is its product, its variant, its SKU or its line of the order."""
+
+    key: str
+    name: str
+    price: Decimal
+    quantity: int
+
+
+class PaymentPage(msgspec.Struct, frozen=True):
+    url: str
+    session: str  # the provider's name for it

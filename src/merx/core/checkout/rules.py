@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 from merx.core.cart.model import MAX_LINES, Basket, BasketLine, Cart, Item
 from merx.core.cart.rules import check_quantity
-from merx.core.checkout.model import MAX_NOTES, PAYMENT_METHODS, CheckoutRequest
+from merx.core.checkout.model import MAX_NOTES, PAYMENT_METHODS, CheckoutRequest, Claimed
 from merx.core.inventory.model import OutOfStock
 from merx.core.orders.model import Address, Order, OrderLine, PaymentStatus, Status, StockState
 from merx.core.tenants.rules import email
 from merx.kernel import ids
 from merx.kernel.errors import Invalid, Refused
 from merx.kernel.ids import LineId, OrderId, VariantId
+from merx.kernel.money import parse_minor
 
 HOLD = timedelta(minutes=15)
 PAGE_HOLD = timedelta(minutes=30)
@@ -67,6 +68,41 @@ def check_items(items: Sequence[Item]) -> None:
             check_quantity(item.quantity)
         except Invalid as wrong:
             raise Invalid(wrong.message, field=f"items[{place}].quantity") from None
+
+
+def check_claims(items: Sequence[Claimed]) -> None:
+    """What a browser tells of an order it wants to pay for."""
+    if not 1 <= len(items) <= MAX_LINES:
+        raise Invalid(f"A payment is for 1 to {MAX_LINES} items.", field="items")
+    for place, item in enumerate(items):
+        try:
+            check_quantity(item.quantity)
+        except Invalid as wrong:
+            raise Invalid(wrong.message, field=f"items[{place}].quantity") from None
+
+
+def check_same_items(order: Order, items: Sequence[Claimed]) -> None:
+    """Raises Invalid unless they are the order's lines, piece for piece and at the order's prices."""
+    left = {line.id: line.quantity for line in order.lines}
+    for place, item in enumerate(items):
+        price, wanted, key = parse_minor(item.price, order.currency), item.quantity, item.key.lower()
+        for line in order.lines:
+            if price == line.unit_minor and key in _keys(line):
+                taken = min(wanted, left[line.id])
+                left[line.id] -= taken
+                wanted -= taken
+        if wanted:
+            raise Invalid(
+                "The order does not hold this item in this quantity at this price; its own lines are what is paid for.",
+                code="items_differ",
+                field=f"items[{place}]",
+            )
+    if any(left.values()):
+        raise Invalid("The order holds more than these items.", code="items_differ", field="items")
+
+
+def _keys(line: OrderLine) -> tuple[str, ...]:
+    return str(line.product_id), str(line.variant_id), str(line.id), (line.sku or str(line.id)).lower()
 
 
 def check_sellable(basket: Basket) -> None:

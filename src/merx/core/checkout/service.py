@@ -132,8 +132,7 @@ def _payment_of(
         status = Attempt.CAPTURED if order.total_minor == 0 else Attempt.PENDING
     else:
         status = Attempt.CREATED
-        scheme = "https" if rt.settings.public_url.startswith("https://") else "http"
-        shop = f"{scheme}://{basket.slug}.{rt.settings.base_domain}"
+        shop = shop_url(rt, basket.slug)
         allowed = basket.allowed_origins
         success = rules.check_return(
             request.success_url, "success_url", f"{shop}/checkout/success?order={order.id}", allowed
@@ -171,6 +170,12 @@ def _charge_of(payment_id: PaymentId, order: Order, token: str | None, success_u
         cancel_url=cancel_url,
         expires_at=order.hold_expires_at,
     )
+
+
+def shop_url(rt: Runtime, slug: str) -> str:
+    """Where this shop's own pages are."""
+    scheme = "https" if rt.settings.public_url.startswith("https://") else "http"
+    return f"{scheme}://{slug}.{rt.settings.base_domain}"
 
 
 def _say_what_is_low(tx: Tx, levels: list[StockLevel], taken: Mapping[ids.VariantId, int], threshold: int) -> None:
@@ -214,6 +219,18 @@ async def pay_order(
     twice is one attempt. Raises Declined with the provider's reason, Refused for an order that owes nothing, Invalid
     where `amount` is not what is owed."""
     ctx.require("payments:write")
+    return await charge_owed(rt, ctx, order_id, token, amount, return_to)
+
+
+async def charge_owed(
+    rt: Runtime,
+    ctx: Ctx,
+    order_id: OrderId,
+    token: str | None = None,
+    amount: Money | None = None,
+    return_to: str | None = None,
+) -> Placed:
+    """The same for a caller whose right to do it was looked at already."""
     async with rt.db.begin(ctx) as tx:
         order = await orders.lock(tx, order_id)
         if order is None:

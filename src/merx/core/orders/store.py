@@ -23,9 +23,9 @@ from merx.core.orders.model import (
     StockState,
 )
 from merx.core.payments.model import Payment, Refund
-from merx.db.database import Tx
+from merx.db.database import Database, Tx
 from merx.kernel import ids, states
-from merx.kernel.ids import OrderId
+from merx.kernel.ids import OrderId, TenantId
 
 TABLES = ("orders", "order_lines", "order_history", "shipments")
 
@@ -106,6 +106,7 @@ SHIP = """
 insert into shipments (tenant_id, id, order_id, carrier, tracking_number, tracking_url, created_at)
 values ($1, $2, $3, $4, $5, $6, $7) returning id
 """
+TENANT_OF_ORDER = "select tenant_of_order($1)"
 EXPIRED = """
 select id from orders where tenant_id = $1 and stock_state = 'held' and hold_expires_at is not null and hold_expires_at <= $2
 order by hold_expires_at limit 50
@@ -224,6 +225,12 @@ async def lock(tx: Tx, order_id: OrderId) -> Order | None:
     """The order, held until the transaction ends: before its payments and before any stock."""
     row = await tx.row(LOCK, order_id)
     return _order(row) if row else None
+
+
+async def tenant_of(db: Database, order_id: OrderId) -> TenantId | None:
+    """Whose this order is. Knowing an order's id is no permission: the caller asks what may be done there."""
+    row = await db.lookup(TENANT_OF_ORDER, order_id)
+    return TenantId(row[0]) if row and row[0] else None
 
 
 async def detail(tx: Tx, order_id: OrderId) -> OrderDetail | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 STANDARD = "standard"
+EXPRESS = "express"
 
 
 class ShippingMethod(msgspec.Struct, frozen=True):

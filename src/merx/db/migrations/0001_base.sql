@@ -449,6 +449,7 @@ create index orders_newest on orders (tenant_id, created_at desc, id desc);
 create index orders_status on orders (tenant_id, status, created_at desc, id desc);
 create index orders_customer on orders (tenant_id, customer_id, created_at desc, id desc);
 create index orders_email on orders (tenant_id, email, created_at desc, id desc);
+create index orders_id on orders (id);  -- for tenant_of_order
 create index orders_holds on orders (hold_expires_at) where stock_state = 'held' and hold_expires_at is not null;
 
 create table order_lines (
@@ -654,7 +655,7 @@ do $$
 declare name text;
 begin
   foreach name in array array['outbox', 'webhook_deliveries', 'orders', 'payments', 'refunds', 'idempotency_keys', 'sessions',
-                              'catalog_versions', 'members', 'api_keys', 'products', 'product_categories', 'variants', 'stock']
+                              'catalog_versions', 'members', 'api_keys']
   loop
     execute format('grant select on %I to merx_definer', name);
     execute format('create policy definer on %I for select to merx_definer using (true)', name);
@@ -708,7 +709,15 @@ begin
   return query select m.tenant_id, m.number, m.role, m.permissions from members m where m.staff_id = person order by m.created_at;
 end $$;
 
+-- Whose an order is, where a request names nothing but the order.
+create function tenant_of_order(wanted uuid) returns uuid
+language plpgsql stable security definer set search_path = pg_catalog, public as $$
+begin
+  return (select o.tenant_id from orders o where o.id = wanted limit 1);
+end $$;
+
 alter function work_due(timestamptz, uuid[]) owner to merx_definer;
 alter function stale_rows(timestamptz) owner to merx_definer;
 alter function catalog_versions_of(uuid[]) owner to merx_definer;
 alter function tenants_of(uuid) owner to merx_definer;
+alter function tenant_of_order(uuid) owner to merx_definer;
