@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 from tests.selling import SHOPPER, Shop, open_shop
 
-from merx.core.catalog import service, store
+from merx.core.catalog import rows, service, store, transfer
 from merx.core.catalog.model import (
     CategoryChanges,
     CategoryDraft,
@@ -30,11 +31,12 @@ from merx.core.catalog.model import (
     VersionConflict,
 )
 from merx.core.inventory import service as stock
+from merx.core.inventory import store as inventory
 from merx.db.database import Database
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
-from merx.kernel.errors import Forbidden, Invalid, MerxError, NotFound, Refused, Unauthenticated
-from merx.kernel.ids import ProductId, TenantId
+from merx.kernel.errors import Busy, Forbidden, Invalid, MerxError, NotFound, Refused, Unauthenticated
+from merx.kernel.ids import OrderId, ProductId, TenantId
 
 HEADPHONES = ProductDraft(
     name="Wireless Headphones",
@@ -522,3 +524,37 @@ async def test_lines_are_resolved(shop: Shop) -> None:
     assert line is not None
     assert (line.product_id, line.name, line.image, line.unit_minor, line.active, line.available) == (
         mug.id, "Mug", "/m", 500, True, 2)  # fmt: skip
+
+
+async def test_edits_files_and_reservations_at_once_never_deadlock(shop: Shop) -> None:
+    made = [await make(shop, ProductDraft(f"P{at}", 1, stock=1000, sku=f"S{at}")) for at in range(6)]
+    dice = random.Random(7)
+    deadlocks = "select deadlocks from pg_stat_database where datname = current_database() and $1::uuid is not null"
+    before = await shop.value(deadlocks)
+
+    async def edit() -> None:
+        one = dice.choice(made)
+        await change(shop, one, stock=dice.randrange(500, 900), name=f"P{dice.random()}", categories=("C",))
+
+    async def file() -> None:
+        lines = [rows.Record(at, {"sku": f"S{at}", "stock_quantity": 800}) for at in dice.sample(range(6), 4)]
+        await transfer.import_products(shop.rt, shop.ctx, lines)
+
+    async def reserve() -> None:
+        async with shop.rt.db.begin(shop.ctx) as tx:
+            wanted = {one.variants[0].id: 1 for one in dice.sample(made, 3)}
+            await inventory.reserve(tx, OrderId(ids.new()), wanted)
+
+    async def busy_at_most(act: Any) -> None:
+        with contextlib.suppress(Busy):
+            await act()
+
+    for _ in range(5):
+        await asyncio.gather(*[busy_at_most(dice.choice([edit, file, reserve])) for _ in range(16)])
+    assert await shop.value(deadlocks) == before
+    for one in (await service.list_products(shop.rt, shop.ctx)).items:
+        sums = "select sum(on_hand_delta), sum(reserved_delta) from stock_movements where tenant_id = $1 and variant_id = $2"
+        async with shop.rt.db.begin(shop.ctx) as tx:
+            row = await tx.row(sums, one.variants[0].id)
+        assert row is not None
+        assert tuple(row) == (one.variants[0].on_hand, one.variants[0].reserved)

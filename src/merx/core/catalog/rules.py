@@ -235,6 +235,9 @@ def change(before: Product, changes: ProductChanges, now: datetime) -> Edit:
         pattern = replace(before.variants[0], sku=None, title="", options={}, compare_minor=None)
         if changes.price is not UNSET:
             pattern = replace(pattern, price_minor=amount(changes.price, before.currency, "price"))
+        if changes.compare_price is not UNSET:
+            compare = compare_amount(changes.compare_price, pattern.price_minor, before.currency, "compare_price")
+            pattern = replace(pattern, compare_minor=compare)
         after = replace(after, variants=_variants(changes.variants, before.variants, pattern, wanted))
         if changes.options is UNSET:
             after = replace(after, options=())

@@ -125,6 +125,7 @@ class _Loading:
 
     def __init__(self, tx: Tx, tree: Tree, currency: Currency) -> None:
         self._tx, self._tree, self._currency = tx, tree, currency
+        self._locked = False
         self._vocabulary: set[str] = set()
         self._stock: dict[VariantId, int] = {}
         self._lines: dict[tuple[str, str], int] = {}  # which line a slug or SKU was first on
@@ -135,7 +136,7 @@ class _Loading:
     @classmethod
     async def begin(cls, tx: Tx) -> _Loading:
         currency, _, _ = await store.preflight(tx)
-        return cls(tx, await writing.locked_tree(tx), currency)
+        return cls(tx, Tree((await store.list_categories(tx)).items, tx.ctx.now), currency)
 
     async def take(self, records: Sequence[Record]) -> None:
         """Once something is wrong nothing is written any more, and the rest is read for what else is wrong."""
@@ -224,6 +225,11 @@ class _Loading:
     async def _write(self, edits: Sequence[Edit]) -> None:
         if not edits:
             return
+        if not self._locked:  # only a file that makes categories keeps others from making some until it is in
+            for edit in edits:
+                writing.resolve(self._tree, edit.categories or ())
+            if self._tree.made:
+                self._tree, self._locked = await writing.locked_tree(self._tx), True
         await writing.write(self._tx, edits, self._tree, self._vocabulary)
         self._stock |= writing.counts(edits)
         changed = sum(1 for edit in edits if edit.before is not None)
