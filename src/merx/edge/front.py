@@ -4,6 +4,8 @@ catalogue reads from memory, which never reach the app at all. Plain ASGI, becau
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
 from litestar import Litestar
@@ -14,6 +16,7 @@ from litestar.utils import normalize_path
 from merx.edge import headers as fixed
 from merx.edge.answers import Answer, AnswerCache, etag_of
 from merx.edge.app import Dialect, failure
+from merx.edge.body import MAX_BODY
 from merx.edge.credentials import NOTHING, Presented, presented, refuse_repeated
 from merx.edge.errors import HttpError, allow
 from merx.edge.gate import Gate
@@ -22,6 +25,7 @@ from merx.edge.visit import Visit, visit_of
 from merx.kernel.errors import MerxError, Unauthenticated
 
 MAX_PATH = 8192
+MAX_DRAINED, DRAIN_SECONDS = 8 << 20, 5
 
 
 class Front:
@@ -62,6 +66,8 @@ class Front:
         if path.rstrip("/") not in self.dialect.unasked:
             who = await self._ask_who(scope, visit, path, from_memory)
         await self._gate.count(visit, self.dialect)
+        if b"content-length" in visit.headers:
+            await _refuse_too_large(receive, visit.headers[b"content-length"])
         if from_memory and visit.ctx is not None:
             return await self._catalogue(scope, receive, send, visit, path, who.in_query)
         if method in ("POST", "PATCH") and b"idempotency-key" in visit.headers and visit.denied is None:
@@ -150,6 +156,24 @@ class Front:
         response = failure(self.dialect, scope, error)
         # Litestar's own response needs nothing of the app to become ASGI.
         await response.to_asgi_response(None, None)(scope, receive, send)  # type: ignore[arg-type]
+
+
+async def _refuse_too_large(receive: Receive, declared: bytes) -> None:
+    """Raises HttpError 413 for a body past the bound, after taking in what is on its way: a connection that is closed
+    over unread bytes is reset, and the client would see that instead of the answer."""
+    if not declared.isdigit() or int(declared) <= MAX_BODY:
+        return
+    left = MAX_DRAINED
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                message = await receive()
+                if message["type"] != "http.request":
+                    break
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+    raise HttpError(413, "payload_too_large", "The body is larger than 1 MiB.")
 
 
 class Taken:

@@ -89,3 +89,13 @@ def asked_for(**given: str) -> Iterator[None]:
     except Invalid as error:
         error.fields = {**error.fields, **missing}
         raise
+
+
+@contextlib.contextmanager
+def by_itself() -> Iterator[None]:
+    """Errors of the block about `images.3.url` are about `url`, where the body is that one thing."""
+    try:
+        yield
+    except MerxError as error:
+        error.fields = {field.rpartition(".")[2]: said for field, said in error.fields.items()}
+        raise

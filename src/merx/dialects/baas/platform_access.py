@@ -16,7 +16,16 @@ from merx.core.tenants import service as tenants
 from merx.dialects.baas import platform_translate as shown
 from merx.dialects.baas import platform_wire as shop
 from merx.dialects.baas import translate, wire
-from merx.dialects.baas.platform_door import NOBODY, SIGNED_IN, Listing, Routes, in_path, listing, number_in_path
+from merx.dialects.baas.platform_door import (
+    NOBODY,
+    SIGNED_IN,
+    Listing,
+    Routes,
+    check_moments,
+    in_path,
+    listing,
+    number_in_path,
+)
 from merx.edge.app import MerxRequest
 from merx.edge.client import address_bucket
 from merx.edge.limits import Limiter
@@ -172,6 +181,7 @@ async def list_keys(request: MerxRequest) -> Listing[shop.ApiKey]:
 @key_routes.post("/api-keys/", "keys:write")
 async def make_key(request: MerxRequest, data: shop.NewKey) -> shop.MadeKey:
     """Makes an API key. The answer is the only place where it is ever shown."""
+    check_moments(expires_at=data.expires_at)
     made = await keys.create(request.rt, request.ctx, data.name, data.type, data.scopes, data.expires_at)
     return shown.made_key(made)
 

@@ -10,7 +10,7 @@ from merx.core.inventory import service as inventory
 from merx.dialects.baas import platform_catalog_translate as shown
 from merx.dialects.baas import platform_goods_wire as goods
 from merx.dialects.baas import translate, wire
-from merx.dialects.baas.errors import renamed
+from merx.dialects.baas.errors import by_itself, renamed
 from merx.dialects.baas.platform_door import Listing, Routes, in_body, in_path, listing, number_in_path
 from merx.edge.app import MerxRequest
 from merx.kernel.errors import Invalid
@@ -99,7 +99,8 @@ async def add_variant(request: MerxRequest, product: str, data: goods.NewVariant
     if data.id is not None:
         raise Invalid("A new variant gets its id here; leave it out.", field="id")
     before = await _kept(request, product)
-    after = await catalog.add_variant(request.rt, request.ctx, before.id, shown.variant_draft(data))
+    with by_itself():
+        after = await catalog.add_variant(request.rt, request.ctx, before.id, shown.variant_draft(data))
     return shown.variant(shown.added_variant(before.variants, after.variants))
 
 
@@ -143,7 +144,8 @@ async def add_image(request: MerxRequest, product: str, data: goods.AddedImage) 
     """Adds an image, by its address."""
     base = request.rt.settings.public_url
     draft = ImageDraft(shown.hostless(data.url, base), data.alt)
-    after = await catalog.add_image(request.rt, request.ctx, _product(product), draft, data.position)
+    with by_itself():
+        after = await catalog.add_image(request.rt, request.ctx, _product(product), draft, data.position)
     return shown.images(after, base)
 
 
