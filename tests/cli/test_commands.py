@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +108,22 @@ async def test_migrate_says_that_there_is_nothing_to_do(merx: Merx, dsn: Any, mo
     monkeypatch.setenv("MERX_MIGRATE_URL", f"postgresql://merx_admin@/merx?host={dsn.app['host']}")
     answered = await merx("migrate")
     assert (answered.code, answered.out) == (0, "The database is up to date.\n")
+
+
+@pytest.mark.slow
+async def test_a_worker_runs_until_it_is_told_to_stop(merx: Merx) -> None:
+    """A process of its own, for it wants its signals. `merx` has set what it needs in the environment."""
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", "from merx.cli import main; main()", "worker"),
+        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parent.parent.parent)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert worker.stdout is not None
+    async with asyncio.timeout(60):
+        assert b"The worker is running" in await worker.stdout.readline()
+        worker.terminate()
+        assert await worker.wait() == 0
 
 
 def fresh() -> str:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.db.folders import new_data_dir
 
 ROOT = Path(__file__).parent.parent.parent

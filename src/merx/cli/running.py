@@ -40,9 +40,11 @@ def _say_ready(settings: Settings, told: int) -> None:
     prepared = ""
     with contextlib.suppress(BlockingIOError):  # nothing was prepared
         prepared = os.read(told, _AT_MOST).decode()
-    listening = "" if settings.database_url else f"   data in {settings.data_dir}"
-    say = sys.stdout.write
-    say(f"Merx {__version__} is running at {settings.public_url}{listening}\n{prepared}Ctrl-C stops it.\n")
+    data = "" if settings.database_url else f"  Its data is in  {settings.data_dir}\n"
+    sys.stdout.write(
+        f"Merx {__version__} is running at {settings.public_url}\n"
+        f"  API documents   {settings.public_url}/api/store/docs\n{data}{prepared}Ctrl-C stops it.\n"
+    )
     sys.stdout.flush()
 
 
