@@ -35,6 +35,7 @@ from merx.kernel.ids import ProductId, VariantId
 from merx.kernel.money import Currency
 
 T = TypeVar("T")
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _URL = re.compile(r"(?:https?://[^\s/\\@\x00-\x20]+(?:[/?#][^\s\\\x00-\x20]*)?|/(?![/\\])[^\s\\\x00-\x20]*)", re.I)
 
 
@@ -59,7 +60,7 @@ def text(value: str, field: str, longest: int, shortest: int = 0) -> str:
     if not shortest <= len(value) <= longest:
         wanted = f"between {shortest} and {longest}" if shortest else f"at most {longest}"
         raise Invalid(f"The {field.rpartition('.')[2]} has {wanted} characters.", field=field)
-    if any(character < " " and character not in "\n\r\t" for character in value):
+    if _NOT_TEXT.search(value):
         raise Invalid(f"The {field.rpartition('.')[2]} holds characters that are not text.", field=field)
     return value
 

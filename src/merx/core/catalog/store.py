@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -332,7 +333,7 @@ async def drop_words(tx: Tx, gone: Sequence[tuple[str, ProductId]]) -> None:
 
 async def put_words(tx: Tx, found: Sequence[tuple[str, ProductId, int, bool]], new: bool) -> None:
     """(word, product, weight, shown). `new`: none of the products had words before, which is quicker."""
-    await tx.run(ADD_WORDS if new else PUT_WORDS, *_columns(sorted(found), 4))
+    await tx.run(ADD_WORDS if new else PUT_WORDS, *_columns(sorted(found, key=itemgetter(0)), 4))
 
 
 async def put_typos(tx: Tx, slips: Sequence[tuple[str, str, int]]) -> None:
