@@ -21,6 +21,7 @@ from merx.core.auth import service as auth
 from merx.db.dsn import Dsn
 from merx.dialects.baas.app import DIALECT as BAAS
 from merx.dialects.commerce.app import DIALECT as COMMERCE
+from merx.dialects.pycommerce.app import DIALECT as PYCOMMERCE
 from merx.edge import logs
 from merx.edge.app import Dialect
 from merx.edge.authority import Services
@@ -36,7 +37,7 @@ from merx.web.callbacks import Callbacks
 
 log = logging.getLogger("merx")
 
-DIALECTS: tuple[Dialect, ...] = (BAAS, COMMERCE)
+DIALECTS: tuple[Dialect, ...] = (BAAS, COMMERCE, PYCOMMERCE)
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:

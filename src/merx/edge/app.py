@@ -11,6 +11,7 @@ Litestar keeps as the route's `opt`:
 
 and, for dialects whose document is exact:
 
+    fails=SessionError    the shape of its errors, where it is not the dialect's, for the document
     refuses=(401, 404)    all the statuses of its errors, in the place of the usual ones
     schemes=("Bearer",)   which of the dialect's security schemes it takes, in the place of all
     names={"id": {…}}     schemas of the parameters in its path

@@ -116,7 +116,8 @@ def _schemas(dialect: Dialect, handlers: list[HTTPRouteHandler]) -> tuple[Mappin
     types: list[Any] = [dialect.error_type]
     for handler in handlers:
         data = handler.parsed_fn_signature.parameters.get("data")
-        wanted = (data.annotation if data else None, handler.opt.get("answers") or _returns(handler))
+        answers, fails = handler.opt.get("answers") or _returns(handler), handler.opt.get("fails")
+        wanted = (data.annotation if data else None, answers, fails)
         types += [one for one in wanted if one is not None and one not in types]
     asks = [handler.opt["asks"] for handler in handlers if handler.opt.get("asks")]
     types += [one for one in dict.fromkeys(asks) if one not in types]
@@ -212,7 +213,7 @@ def _parameters(path: str, method: str, handler: HTTPRouteHandler, schemas: Mapp
         found.append({"name": name, "in": "header", "description": about, "schema": {"type": "string"}})
     if method in ("POST", "PATCH"):
         about = "Send a new one with each thing to be done; the same again gives the first answer again."
-        schema = {"type": "string", "minLength": 1, "maxLength": 255}
+        schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
         found.append({"name": "Idempotency-Key", "in": "header", "description": about, "schema": schema})
     return found
 
@@ -244,7 +245,7 @@ def _responses(dialect: Dialect, method: str, handler: HTTPRouteHandler, schemas
             headers["Retry-After"] = {"description": "Seconds to wait", "schema": {"type": "integer"}}
         if status == 405:
             headers["Allow"] = {"description": "The methods it takes", "schema": {"type": "string"}}
-        content = {dialect.error_media: {"schema": schemas[dialect.error_type]}}
+        content = {dialect.error_media: {"schema": schemas[handler.opt.get("fails", dialect.error_type)]}}
         found[str(status)] = {"description": _SAID.get(status, "Refused"), "headers": headers, "content": content}
     return found
 
