@@ -70,7 +70,8 @@ class Front:
             await _refuse_too_large(receive, visit.headers[b"content-length"])
         if from_memory and visit.ctx is not None:
             return await self._catalogue(scope, receive, send, visit, path, who.in_query)
-        if method in ("POST", "PATCH") and b"idempotency-key" in visit.headers and visit.denied is None:
+        keyed = method in ("POST", "PATCH") and b"idempotency-key" in visit.headers and visit.denied is None
+        if keyed and self._routed(path, method):
             return await self._idempotency(self.app, scope, receive, send, visit)
         await self.app(scope, receive, send)
         visit.route = scope.get("path_template", "")
@@ -131,6 +132,14 @@ class Front:
             found += [*fixed.PREFLIGHT, (b"access-control-allow-methods", methods.encode())]
             visit.extra = ()
         await _send(send, 204, found, b"")
+
+    def _routed(self, path: str, method: str) -> bool:
+        """Whether the address takes the method at all: what it does not is told so, whatever key comes along."""
+        try:
+            self.app.asgi_router.handle_routing(path=normalize_path(path), method=method)
+        except (MethodNotAllowedException, NotFoundException):
+            return False
+        return True
 
     def _allowed(self, path: str) -> str | None:
         try:
