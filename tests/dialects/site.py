@@ -38,7 +38,7 @@ PASSWORD = "a-password-for-tests"
 
 def settings_for(port: int) -> Settings:
     return msgspec.structs.replace(
-        Settings().with_port("127.0.0.1", port), secret_key=b"a secret for tests, only tests"
+        Settings().with_port("127.0.0.1", port), secret_key=b"a secret for tests, only tests", log_level="error"
     )
 
 
