@@ -66,7 +66,8 @@ Slug = Annotated[str, Meta(min_length=1, max_length=63, description="The shop's 
 class ListProducts(Paging, frozen=True, kw_only=True):
     tenant: Slug
     category: Annotated[
-        str | None, Meta(min_length=1, max_length=255, description="A slug or a name; with its subcategories")
+        Annotated[str, Meta(min_length=1, max_length=255)] | None,
+        Meta(description="A slug or a name; with its subcategories"),
     ] = None
     min_price: Annotated[Decimal | None, Meta(description="Included")] = None
     max_price: Annotated[Decimal | None, Meta(description="Included")] = None
@@ -256,7 +257,7 @@ class SessionItem(msgspec.Struct, frozen=True):
 
     id: Annotated[str, Meta(min_length=1, max_length=255)]
     name: Annotated[str, Meta(min_length=1, max_length=255)]
-    price: Annotated[Decimal, Meta(ge=0)]
+    price: Decimal
     quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
 
 
