@@ -221,13 +221,13 @@ def drafts(events: Sequence[Recorded], endpoints: Sequence[Endpoint]) -> list[Dr
 
 
 async def take_turn(rt: Runtime, ctx: Ctx, holder: Holder, ended: Sequence[Tried], room: int) -> list[Due]:
-    """Notes how tries ended, and claims up to `room` new ones. Where nothing is left to claim, what waits for endpoints
-    that are off is ended, or it would be due for ever."""
+    """Notes how tries ended, and claims up to `room` new ones. Where nothing is on its way and nothing left to claim,
+    what waits for endpoints that are off is ended, or it would be due for ever."""
     async with rt.db.begin(ctx) as tx:
         if ended:
             await _settle(tx, holder, ended)
         claimed = await store.claim(tx, holder, room) if room > 0 else []
-        if room > 0 and not claimed:
+        if not claimed and room == holder.policy.per_tenant:
             await store.park(tx)
     return [_due(rt, ctx.tenant, row) for row in claimed]
 

@@ -155,11 +155,11 @@ set state = 'waiting', next_at = $3, finished_at = null,
   earlier_attempts = case when d.state = 'waiting' then d.earlier_attempts else d.attempt end
 where d.tenant_id = $1 and d.id = $2 and d.state <> 'sending'
 """
-# Nothing is sent to an endpoint that is off. `for update` would not do: a relay's insert locks endpoints FOR KEY SHARE.
+# Nothing is sent to an endpoint that is off.
 PARK = """
 update webhook_deliveries d set state = 'dead', finished_at = $2, locked_by = null, locked_until = null
-from webhook_endpoints e
-where d.tenant_id = $1 and e.tenant_id = $1 and e.id = d.endpoint_id and not e.active
+where d.tenant_id = $1
+  and d.endpoint_id = any(array(select e.id from webhook_endpoints e where e.tenant_id = $1 and not e.active))
   and (d.state = 'waiting' or (d.state = 'sending' and d.next_at <= $2))
 """
 # One claim at a time works on an endpoint (skip locked), so that two workers do not fill the same free places twice.
@@ -202,6 +202,8 @@ select t.id, t.endpoint_id, t.event_id, t.kind, t.body, t.attempt, t.attempt - t
   l.failing_since is not null as failing
 from taken t join listening l on l.id = t.endpoint_id where t.state = 'sending'
 """
+# Only what is being sent is locked by anybody. To ask for the state as well would tempt the planner to an index full of
+# rows that have left that state.
 SETTLE = """
 with said as (
   select * from unnest($3::uuid[], $4::int[], $5::text[], $6::timestamptz[], $7::boolean[], $8::int[], $9::text[],
@@ -217,7 +219,7 @@ set state = s.state, next_at = s.next_at, locked_by = null, locked_until = null,
   earlier_attempts = d.earlier_attempts + s.returned::int,
   finished_at = case when s.state in ('delivered', 'dead') then s.at end
 from said s
-where d.tenant_id = $1 and d.id = s.id and d.state = 'sending' and d.locked_by = $2 and d.attempt = s.attempt
+where d.tenant_id = $1 and d.id = s.id and d.locked_by = $2 and d.attempt = s.attempt
 returning d.id
 """
 FORGET_DELIVERIES = """

@@ -10,6 +10,7 @@ import importlib
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ KEPT_OF_ANSWER = 2 << 10
 CONNECT_SECONDS = 5.0
 ADDRESSES_TRIED = 3
 IDLE_SECONDS = 4.0  # below the five seconds after which common servers hang up
-MOST_CONNECTIONS = 500
+MOST_IDLE = 64  # connections kept open for the next webhook, over all receivers
 RESOLVERS = 16
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -57,15 +58,18 @@ class HttpSender:
         self._resolve = resolve or self._ask_system
         self._tls = tls
         self._total_seconds = total_seconds
-        self._opening = asyncio.Lock()
-        self._pool: httpcore.AsyncConnectionPool | None = None
+        self._preparing = asyncio.Lock()
+        self._idle: deque[tuple[httpcore.Origin, httpcore.AsyncHTTPConnection]] = deque()
+        self._backend: httpcore.AsyncNetworkBackend | None = None
 
     async def send(self, posting: Posting) -> Answered:
-        pool, began = await self._open(), time.perf_counter()
+        if self._backend is None:
+            await self._prepare()
+        began = time.perf_counter()
         status, error, answer, retry_after = None, None, b"", None
         try:
             async with asyncio.timeout(self._total_seconds):
-                status, retry_after, answer = await _post(pool, posting)
+                status, retry_after, answer = await self._post(posting)
         except TimeoutError:
             error = f"No complete answer within {self._total_seconds:g} seconds."
         except (NotPublic, Unresolved) as refused:
@@ -76,9 +80,8 @@ class HttpSender:
         return Answered(status, error, text, round((time.perf_counter() - began) * 1000), retry_after)
 
     async def close(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.aclose()
+        while self._idle:
+            await self._idle.pop()[1].aclose()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def addresses(self, host: str, port: int) -> list[str]:
@@ -100,19 +103,57 @@ class HttpSender:
         except (OSError, UnicodeError):
             raise Unresolved(f"The name {host} can't be resolved.") from None
 
-    async def _open(self) -> httpcore.AsyncConnectionPool:
-        async with self._opening:
-            if self._pool is None:
-                trusted = await asyncio.to_thread(_trust) if self._tls is None else self._tls
-                self._pool = _pool(self, trusted)
-            return self._pool
+    async def _prepare(self) -> None:
+        async with self._preparing:
+            if self._backend is None:
+                self._tls = self._tls or await asyncio.to_thread(_trust)
+                self._backend = _judged(self)
+
+    async def _post(self, posting: Posting) -> tuple[int, int | None, bytes]:
+        import httpcore  # not at start: a server whose shops have no webhooks never needs it
+
+        origin = httpcore.URL(posting.url).origin
+        connection = await self._take_idle(origin) or httpcore.AsyncHTTPConnection(
+            origin, ssl_context=self._tls, keepalive_expiry=IDLE_SECONDS, network_backend=self._backend
+        )
+        try:
+            read = b""
+            headers = list(posting.headers.items())
+            async with connection.stream("POST", posting.url, headers=headers, content=posting.body) as response:
+                async for part in response.aiter_stream():
+                    read += part
+                    if len(read) >= READ_AT_MOST:
+                        break
+        finally:
+            await self._keep_or_close(origin, connection)
+        patience = {name.lower(): value for name, value in response.headers}.get(b"retry-after", b"")
+        return response.status, int(patience) if patience.isdigit() and len(patience) < 7 else None, read[:READ_AT_MOST]
+
+    async def _take_idle(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection | None:
+        """One that was left open to the same name and port, and still is."""
+        for kept in self._idle:
+            if kept[0] == origin:
+                self._idle.remove(kept)
+                if not kept[1].has_expired():
+                    return kept[1]
+                await kept[1].aclose()
+                return None
+        return None
+
+    async def _keep_or_close(self, origin: httpcore.Origin, connection: httpcore.AsyncHTTPConnection) -> None:
+        if not connection.is_available():
+            await connection.aclose()
+            return
+        self._idle.append((origin, connection))
+        while self._idle and (len(self._idle) > MOST_IDLE or self._idle[0][1].has_expired()):
+            await self._idle.popleft()[1].aclose()
 
 
-def _pool(sender: HttpSender, tls: ssl.SSLContext) -> httpcore.AsyncConnectionPool:
-    import httpcore  # not at start: a server whose shops have no webhooks never needs it
+def _judged(sender: HttpSender) -> httpcore.AsyncNetworkBackend:
+    import httpcore
 
     class Judged(httpcore.AsyncNetworkBackend):
-        """Connects where `sender` has looked; the pool asks it for a name and then speaks TLS with that name."""
+        """Connects where `sender` has looked; the connection asks it for a name and then speaks TLS with that name."""
 
         _tcp = httpcore.AnyIOBackend()
 
@@ -132,25 +173,7 @@ def _pool(sender: HttpSender, tls: ssl.SSLContext) -> httpcore.AsyncConnectionPo
                     last = refused
             raise last
 
-    return httpcore.AsyncConnectionPool(
-        ssl_context=tls,
-        max_connections=MOST_CONNECTIONS,
-        max_keepalive_connections=MOST_CONNECTIONS // 5,
-        keepalive_expiry=IDLE_SECONDS,
-        network_backend=Judged(),
-    )
-
-
-async def _post(pool: httpcore.AsyncConnectionPool, posting: Posting) -> tuple[int, int | None, bytes]:
-    read = b""
-    headers = list(posting.headers.items())
-    async with pool.stream("POST", posting.url, headers=headers, content=posting.body) as response:
-        patience = {name.lower(): value for name, value in response.headers}.get(b"retry-after", b"")
-        async for part in response.aiter_stream():
-            read += part
-            if len(read) >= READ_AT_MOST:
-                break
-    return response.status, int(patience) if patience.isdigit() and len(patience) < 7 else None, read[:READ_AT_MOST]
+    return Judged()
 
 
 def _trust() -> ssl.SSLContext:
