@@ -66,7 +66,7 @@ def run(
         *(["-t", str(rounds)] if rounds else ["-T", str(seconds)]), str(connect["database"]),
     ]  # fmt: skip
     environ = {
-        "PGOPTIONS": "-c plan_cache_mode=force_generic_plan -c jit=off",
+        "PGOPTIONS": f"-c plan_cache_mode=force_generic_plan -c jit=off -c app.tenant={tenant}",
         "LD_LIBRARY_PATH": str(BIN.parent / "lib"),
     }
     done = subprocess.run(command, capture_output=True, text=True, env=environ)
@@ -74,7 +74,7 @@ def run(
     latency = re.search(r"latency average = ([\d.]+) ms", done.stdout)
     failed = re.search(r"number of failed transactions: (\d+)", done.stdout)
     if rate is None or done.returncode != 0:
-        raise SystemExit(f"pgbench failed:\n{script[:9000]}\n{done.stdout}\n{done.stderr}")
+        raise SystemExit(f"pgbench failed:\n{script[:3000]}\n{done.stdout}\n{done.stderr}")
     return Ceiling(
         float(rate.group(1)), float(latency.group(1)) if latency else 0.0, int(failed.group(1)) if failed else 0
     )

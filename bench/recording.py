@@ -61,27 +61,34 @@ async def record(rt: Runtime, operation: Callable[[Runtime], Awaitable[Any]]) ->
     return sent
 
 
-def script(sent: Sequence[Sent], known: Mapping[UUID, str], variables: Sequence[str] = ()) -> str:
+OF_THE_TRANSACTION = "(lpad((:k)::text, 20, '0') || '{place:012d}')::uuid"
+"""An id that follows from pgbench's variable k, so that several statements of one transaction mean the same."""
+AT_RANDOM = "gen_random_uuid()"
+
+
+def script(
+    sent: Sequence[Sent], known: Mapping[UUID, str], variables: Sequence[str] = (), fresh: str = OF_THE_TRANSACTION
+) -> str:
     """The pgbench script of what was sent. `known` gives expressions for ids that differ from transaction to
-    transaction; every other id that is not in it and was made by the operation itself becomes one of its own."""
+    transaction; every other id was made by the operation itself and becomes a fresh one."""
     made: dict[UUID, str] = {}
     lines = list(variables)
     for one in sent:
         if one.sql.startswith("begin"):
             lines.append("begin;")
         else:
-            lines.append(filled(one.sql, [_text(value, known, made) for value in one.args]))
+            lines.append(filled(one.sql, [_text(value, known, made, fresh) for value in one.args]))
     return "\n".join(lines) + "\n"
 
 
-def _text(value: Any, known: Mapping[UUID, str], made: dict[UUID, str]) -> str:
+def _text(value: Any, known: Mapping[UUID, str], made: dict[UUID, str], fresh: str) -> str:
     if isinstance(value, list | tuple):
-        return "array[" + ", ".join(_text(one, known, made) for one in value) + "]"
+        return "array[" + ", ".join(_text(one, known, made, fresh) for one in value) + "]"
     if not isinstance(value, UUID):
         return quoted(value)
     if value in known:
         return known[value]
     if not known:
         return quoted(value)
-    made.setdefault(value, f"(lpad((:k)::text, 20, '0') || '{len(made):012d}')::uuid")
+    made.setdefault(value, fresh.format(place=len(made)))
     return made[value]

@@ -60,9 +60,7 @@ class Bench:
         )
         searching = await self.ceiling_of_list(ProductQuery(search="quiet headphones", sort=Sort.RELEVANCE, limit=20))
         done.append(_measured("list_from_memory", self.get([f"{base}?per_page=20"]), listing, 3.0))
-        done.append(
-            _measured("list_uncached", self.get([f"{base}?per_page=20&n=#"]), listing, 0.35)
-        )
+        done.append(_measured("list_uncached", self.get([f"{base}?per_page=20&n=#"]), listing, 0.35))
         done.append(_measured("detail_from_memory", self.get([f"{base}{slug}/" for slug in slugs]), detail, 3.0))
         done.append(_measured("detail_uncached", self.get([f"{base}{slug}/?n=#" for slug in slugs]), detail, 0.35))
         found = self.get([f"{base}?search=quiet+headphones&per_page=20&n=#"])
@@ -97,12 +95,9 @@ class Bench:
 
         known = self._known(0) | {buyer: shops.numbered_sql(CEILING + 5)}
         variables = [f"\\set k random(0, {plan.shoppers - 1})", f"\\set p random(0, {len(products) - 1})"]
-        return _measured(
-            "add_to_cart",
-            http,
-            self.run(recording.script(await recording.record(self.rt, once), known, variables)),
-            0.30,
-        )
+        sent = await recording.record(self.rt, once)
+        script = recording.script(sent, known, variables, recording.AT_RANDOM)
+        return _measured("add_to_cart", http, self.run(script), 0.30)
 
     async def check_out(self, conn: asyncpg.Connection) -> Measured:
         plan = self.plan
