@@ -121,10 +121,8 @@ class Worker:
         rest = 0.0
         try:
             async with asyncio.timeout(JOB_SECONDS):
-                if await begin():
-                    self._rt.db.wake.set()
-                else:
-                    rest = NOTHING_DONE_REST if isinstance(key, tuple) else 0.0
+                if not await begin() and isinstance(key, tuple):
+                    rest = NOTHING_DONE_REST
             failures = 0
         except Exception as wrong:
             failures += 1
@@ -139,8 +137,9 @@ class Worker:
     async def _job(self, kind: str, tenant: TenantId) -> bool:
         async with self._places[kind]:
             done = await self._work[kind].run(self._rt, system(tenant))
-        if done and kind == "relay":
+        if done and kind == "relay":  # there may be more, and there may be deliveries now
             self._senders.poke(tenant)
+            self._rt.db.wake.set()
         return done > 0
 
     async def _chore(self, chore: Chore) -> bool:
