@@ -42,7 +42,7 @@ class Desk:
         return {"Authorization": f"Bearer {token or self.token}"}
 
     async def get(self, path: str, token: str | None = None, **params: Any) -> httpx.Response:
-        return await self.http.get(path, params=params, headers=self.headers(token))
+        return await self.http.get(path, params=params or None, headers=self.headers(token))
 
     async def post(self, path: str, body: Any, token: str | None = None) -> httpx.Response:
         return await self.http.post(path, json=body, headers=self.headers(token))
