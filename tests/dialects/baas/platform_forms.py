@@ -128,7 +128,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "POST /webhooks/{webhook}/rotate-secret/": {"keep_previous": True},
     "POST /webhooks/{webhook}/redeliver/": {"delivery_id": Id("$delivery")},
     "POST /products/": {**PRODUCT, "stock_quantity": 0, "images": [IMAGE]},
-    "PATCH /products/{product}/": {**PRODUCT, "version": 1},
+    "PATCH /products/{product}/": {**PRODUCT, "version": 1, "variants": [{**VARIANT, "id": Id("$variant")}]},
     "POST /products/{product}/variants/": VARIANT,
     "PATCH /products/{product}/variants/{variant}/": VARIANT,
     "POST /products/{product}/images/": {**IMAGE, "position": 0},

@@ -45,25 +45,25 @@ def named(error: dict[str, Any], top: str) -> bool:
 
 
 @pytest.mark.parametrize("name", FORMS)
-async def test_every_field_with_every_wrong_value(filled: Merchant, name: str) -> None:
-    before, body = await state(filled), FORMS[name]
+async def test_every_field_with_every_wrong_value(untouched: Merchant, name: str) -> None:
+    before, body = await state(untouched), FORMS[name]
     for path, value in leaves(body):
         for raw in WRONG[type(value)]:
-            answer = await send(filled, name, with_raw(body, path, raw))
+            answer = await send(untouched, name, with_raw(body, path, raw))
             assert 400 <= answer.status_code < 500, (path, raw[:80], answer.status_code, answer.text)
             error = refused(answer, 400)
             if error["code"] != "malformed_json":
                 assert named(error, str(path[0])), (path, raw[:80], error)
-    assert await state(filled) == before
+    assert await state(untouched) == before
 
 
 @pytest.mark.parametrize("name", FORMS)
-async def test_every_body_that_is_none(filled: Merchant, name: str) -> None:
-    before, good = await state(filled), filled_in(json.dumps(FORMS[name]), filled.ids).encode()
+async def test_every_body_that_is_none(untouched: Merchant, name: str) -> None:
+    before, good = await state(untouched), filled_in(json.dumps(FORMS[name]), untouched.ids).encode()
     optional = "None" in str(route(name).handler.fn.__annotations__["data"])
     if not optional:
-        refused(await send(filled, name, b""), 400)
-        refused(await send(filled, name, b"null"), 400)
+        refused(await send(untouched, name, b""), 400)
+        refused(await send(untouched, name, b"null"), 400)
     for raw in (
         good[:-1],
         b"[]",
@@ -76,10 +76,10 @@ async def test_every_body_that_is_none(filled: Merchant, name: str) -> None:
         b'{"x": 1, "x": 2}',
         b'{"x": NaN}',
     ):
-        refused(await send(filled, name, raw), 400)
+        refused(await send(untouched, name, raw), 400)
     comma = b", " if FORMS[name] else b""
-    refused(await send(filled, name, good[:-1] + comma + b'"no_such_field": 1}'), 400, "no_such_field")
-    refused(await send(filled, name, b"{" + b'"x":1,' * 200_000 + b'"y":1}'), 413)
+    refused(await send(untouched, name, good[:-1] + comma + b'"no_such_field": 1}'), 400, "no_such_field")
+    refused(await send(untouched, name, b"{" + b'"x":1,' * 200_000 + b'"y":1}'), 413)
     for media in (
         "text/plain",
         "application/x-www-form-urlencoded",
@@ -87,8 +87,8 @@ async def test_every_body_that_is_none(filled: Merchant, name: str) -> None:
         "",
         "application/json; charset=x",
     ):
-        refused(await send(filled, name, good, media), 415)
-    assert await state(filled) == before
+        refused(await send(untouched, name, good, media), 415)
+    assert await state(untouched) == before
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ async def test_every_body_that_is_none(filled: Merchant, name: str) -> None:
         ("POST /coupons/", ["code", "type"]),
     ],
 )
-async def test_every_missing_field_is_named(filled: Merchant, name: str, wanted: list[str]) -> None:
-    error = refused(await send(filled, name, b"{}"), 400)
+async def test_every_missing_field_is_named(untouched: Merchant, name: str, wanted: list[str]) -> None:
+    error = refused(await send(untouched, name, b"{}"), 400)
     assert error["code"] == "validation_error" and error["message"] == "Invalid request data"
     assert dict(sorted(error["details"].items())) == {field: ["This field is required."] for field in wanted}
 
@@ -163,19 +163,19 @@ LISTS = [route for route in TABLE if route.handler.opt.get("asks")]
 
 
 @pytest.mark.parametrize("one", LISTS, ids=lambda one: one.path)
-async def test_every_wrong_parameter_is_named(filled: Merchant, one: Route) -> None:
-    asks, path = one.handler.opt["asks"], BASE + filled_in(one.path, filled.ids)
+async def test_every_wrong_parameter_is_named(untouched: Merchant, one: Route) -> None:
+    asks, path = one.handler.opt["asks"], BASE + filled_in(one.path, untouched.ids)
     assert issubclass(asks, wire.Paging)
-    get = filled.shop.http.get
+    get = untouched.shop.http.get
     for name in asks.__struct_fields__:
         for value in PARAMETERS[name]:
-            answer = await get(path, params={name: value}, headers=filled.headers)
+            answer = await get(path, params={name: value}, headers=untouched.headers)
             assert answer.status_code == 400, (name, value, answer.text)
             refused(answer, 400, name)
-    refused(await get(f"{path}?page=1&page=2", headers=filled.headers), 400, "page")
-    refused(await get(f"{path}?page=%00", headers=filled.headers), 400)
-    refused(await get(f"{path}?page=%ff", headers=filled.headers), 400)
-    assert (await get(f"{path}?utm_source=x", headers=filled.headers)).status_code == 200
+    refused(await get(f"{path}?page=1&page=2", headers=untouched.headers), 400, "page")
+    refused(await get(f"{path}?page=%00", headers=untouched.headers), 400)
+    refused(await get(f"{path}?page=%ff", headers=untouched.headers), 400)
+    assert (await get(f"{path}?utm_source=x", headers=untouched.headers)).status_code == 200
 
 
 IDS = [
@@ -185,25 +185,25 @@ IDS = [
 
 
 @pytest.mark.parametrize("one", [route for route in TABLE if route.parameters], ids=lambda one: one.name)
-async def test_what_is_no_id_is_an_unknown_id(filled: Merchant, one: Route) -> None:
+async def test_what_is_no_id_is_an_unknown_id(untouched: Merchant, one: Route) -> None:
     """In the place of each id in turn."""
     body = json.dumps(FORMS.get(one.name, {}))
     for parameter in one.parameters:
         for ident in IDS:
-            ids = {**filled.ids, parameter: ident}
-            content = filled_in(body, filled.ids).encode() if one.takes_body else None
-            headers = {**filled.headers, "Content-Type": "application/json"}
+            ids = {**untouched.ids, parameter: ident}
+            content = filled_in(body, untouched.ids).encode() if one.takes_body else None
+            headers = {**untouched.headers, "Content-Type": "application/json"}
             path = BASE + filled_in(one.path, ids)
-            answer = await filled.shop.http.request(one.method, path, content=content, headers=headers)
+            answer = await untouched.shop.http.request(one.method, path, content=content, headers=headers)
             assert answer.status_code == 404, (parameter, ident[:50], answer.status_code, answer.text)
             refused(answer, 404)
 
 
-async def test_methods_and_addresses_that_are_not_there(merchant: Merchant) -> None:
-    answer = await merchant.send("PUT", "/settings/", {})
+async def test_methods_and_addresses_that_are_not_there(untouched: Merchant) -> None:
+    answer = await untouched.send("PUT", "/settings/", {})
     refused(answer, 405)
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS, PATCH"
-    refused(await merchant.send("GET", "/nothing/"), 404)
-    refused(await merchant.send("GET", "/settings/", headers={"Authorization": "Bearer nonsense"}), 401)
-    refused(await merchant.send("GET", "/settings/", headers={"Authorization": "Basic eDp5"}), 401)
-    refused(await merchant.send("GET", "/settings/", headers={"X-API-Key": "sk_live_nonsense"}), 401)
+    refused(await untouched.send("GET", "/nothing/"), 404)
+    refused(await untouched.send("GET", "/settings/", headers={"Authorization": "Bearer nonsense"}), 401)
+    refused(await untouched.send("GET", "/settings/", headers={"Authorization": "Basic eDp5"}), 401)
+    refused(await untouched.send("GET", "/settings/", headers={"X-API-Key": "sk_live_nonsense"}), 401)

@@ -143,3 +143,15 @@ async def test_a_person_of_two_shops_chooses(merchant: Merchant, http: httpx.Asy
     assert (await http.get(f"{BASE}/tenant/", headers=bearer)).json()["id"] == first["tenant"]["id"]
     # A token of one shop at another shop's host.
     refused(await merchant.send("GET", "/tenant/", headers=bearer), 403)
+
+
+async def test_an_address_opens_sixty_shops_a_minute(site: Settings) -> None:
+    """Tries count too. From an address of our own, so that no other test is concerned."""
+    transport = httpx.AsyncHTTPTransport(local_address="127.0.0.77")
+    base = f"http://127.0.0.1:{site.port}"
+    async with httpx.AsyncClient(base_url=base, transport=transport, timeout=30) as client:
+        for _ in range(60):
+            refused(await client.post(f"{BASE}/register/", json={"business_name": "My Store"}), 400, "email")
+        answer = await client.post(f"{BASE}/register/", json={"business_name": "My Store"})
+        assert refused(answer, 429)["code"] == "too_many_attempts"
+        assert 0 < int(answer.headers["retry-after"]) <= 60

@@ -154,11 +154,14 @@ async def get_delivery(rt: Runtime, ctx: Ctx, delivery_id: DeliveryId) -> Delive
         return await _delivery(tx, delivery_id)
 
 
-async def redeliver(rt: Runtime, ctx: Ctx, delivery_id: DeliveryId) -> Delivery:
-    """Sends it again at once, whatever became of it; one that had ended gets the whole series of tries anew."""
+async def redeliver(rt: Runtime, ctx: Ctx, delivery_id: DeliveryId, endpoint_id: EndpointId | None = None) -> Delivery:
+    """Sends it again at once, whatever became of it; one that had ended gets the whole series of tries anew. With
+    `endpoint_id`, only where it is one of that endpoint's."""
     ctx.require("webhooks:write")
     async with rt.db.begin(ctx) as tx:
         found = await _delivery(tx, delivery_id)
+        if endpoint_id is not None and found.endpoint_id != endpoint_id:
+            raise NotFound("delivery")
         endpoint = await store.endpoint(tx, found.endpoint_id)
         if endpoint is None or not endpoint.active:
             raise EndpointOff()

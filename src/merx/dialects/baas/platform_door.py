@@ -17,6 +17,7 @@ from litestar import delete, get, patch, post, put
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
+from merx.core.auth.rules import require_person
 from merx.dialects.baas import translate, wire
 from merx.edge.app import MerxRequest
 from merx.edge.visit import visit_of
@@ -27,6 +28,8 @@ from merx.kernel.ids import PLATFORM_TENANT
 
 SIGNED_IN = "signed in"
 NOBODY = ""
+PEOPLES = frozenset({"keys:write", "team:write"})
+"""What decides about access: done by people, never by a key."""
 T = TypeVar("T")
 
 
@@ -38,6 +41,8 @@ async def _admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
         if ctx.actor is not ActorKind.STAFF:
             raise Forbidden("Only a signed-in member of the shop's team can do this.", code="person_required")
         return
+    if needs in PEOPLES:
+        require_person(ctx, needs)
     ctx.require(needs)
     if ctx.tenant == PLATFORM_TENANT:
         raise Forbidden("The platform itself has no shop; sign in to one of its shops.", code="no_shop")

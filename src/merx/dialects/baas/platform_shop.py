@@ -204,8 +204,8 @@ async def get_delivery(request: MerxRequest, webhook: str, delivery: str) -> sho
 @webhook_routes.post("/webhooks/{webhook:str}/deliveries/{delivery:str}/redeliver/", "webhooks:write", status_code=202)
 async def redeliver(request: MerxRequest, webhook: str, delivery: str) -> shop.Delivery:
     """Sends one delivery again, at once."""
-    await get_delivery.fn(request, webhook, delivery)
-    return shown.delivery(await webhooks.redeliver(request.rt, request.ctx, _delivery(delivery)))
+    again = await webhooks.redeliver(request.rt, request.ctx, _delivery(delivery), _endpoint(webhook))
+    return shown.delivery(again)
 
 
 @webhook_routes.post("/webhooks/{webhook:str}/redeliver/", "webhooks:write", status_code=202)
@@ -214,8 +214,8 @@ async def redeliver_some(request: MerxRequest, webhook: str, data: shop.Redelive
     if (data.delivery_id is None) == (data.since is None):
         raise Invalid("Send either delivery_id or since.", field="delivery_id" if data.since is None else "since")
     if data.delivery_id is not None:
-        ident = ids.encode("dlv", in_body("dlv", data.delivery_id, "delivery", "delivery_id"))
-        await redeliver.fn(request, webhook, ident)
+        wanted = DeliveryId(in_body("dlv", data.delivery_id, "delivery", "delivery_id"))
+        await webhooks.redeliver(request.rt, request.ctx, wanted, _endpoint(webhook))
         return shop.Redelivered(1)
     check_moments(since=data.since, until=data.until)
     ctx, since = request.ctx, data.since
