@@ -342,6 +342,8 @@ async def test_a_try_given_back_counts_for_nothing(mine: HookShop) -> None:
     me = holder()
     due = (await claim(mine, me))[0]
     await settle(mine, me, ended(mine, due, None, returned=True, error="stopped"))
+    await settle(mine, me, ended(mine, due, 200))  # nobody holds it any more, not even with this try's number
+    assert (await mine.deliveries())[0].state is DeliveryState.WAITING
     again = (await claim(mine, me))[0]
     assert (again.attempt, again.tried) == (2, 1)
 
