@@ -6,6 +6,7 @@ Litestar keeps as the route's `opt`:
     asks=ListProducts     the struct of the query parameters; the handler calls `request.ask(ListProducts)`
     public=True           for the document only: this operation needs no credential
     media="…"             a body type other than JSON; the handler reads `await request.body()` itself
+    requires=("name",)    for the document only: fields whose absence the core tells with all else
     errors=(402, 409)     statuses this operation answers with besides the usual ones, for the document
     needs="orders:read"   with the guard `admission.admit`: the scope the caller needs, asked before the body is read
 

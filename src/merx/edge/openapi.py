@@ -188,7 +188,8 @@ def _operation(
     elif schemes := handler.opt.get("schemes"):
         found["security"] = [{scheme: []} for scheme in schemes]
     if data is not None:
-        body = {"application/json": {"schema": schemas[data.annotation]}}
+        required = {"required": list(handler.opt["requires"])} if "requires" in handler.opt else {}
+        body = {"application/json": {"schema": {**schemas[data.annotation], **required}}}
         found["requestBody"] = {"required": not (data.has_default or data.is_optional), "content": body}
     elif media := handler.opt.get("media"):
         found["requestBody"] = {"required": True, "content": {media: {"schema": {"type": "object"}}}}

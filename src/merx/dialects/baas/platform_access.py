@@ -52,7 +52,7 @@ def _attempts_of(request: MerxRequest, account: str) -> str:
 
 
 # ── Registering and signing in ───────────────────────────────────────────────────────────────────────────────────────
-@accounts.post("/register/", NOBODY)
+@accounts.post("/register/", NOBODY, requires=("business_name", "email", "password"))
 async def register(request: MerxRequest, data: shop.OpenShop) -> shop.Registered:
     """Opens a shop and signs its owner in."""
     await _limiter(request).spend(f"signup:{address_bucket(request.visit.address)}", SIGN_UPS_A_MINUTE, 60)

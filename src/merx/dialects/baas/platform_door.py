@@ -19,12 +19,12 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from merx.core.auth.rules import require_person
 from merx.dialects.baas import translate, wire
+from merx.edge.admission import admit
 from merx.edge.app import MerxRequest
 from merx.edge.visit import visit_of
 from merx.kernel import ids
 from merx.kernel.context import ActorKind
 from merx.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
-from merx.kernel.ids import PLATFORM_TENANT
 
 SIGNED_IN = "signed in"
 NOBODY = ""
@@ -43,9 +43,7 @@ async def _admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
         return
     if needs in PEOPLES:
         require_person(ctx, needs)
-    ctx.require(needs)
-    if ctx.tenant == PLATFORM_TENANT:
-        raise Forbidden("The platform itself has no shop; sign in to one of its shops.", code="no_shop")
+    admit(connection, handler)
 
 
 Declared = Callable[[Callable[..., Any]], HTTPRouteHandler]
