@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from merx.core.auth import store
 from merx.core.auth.model import EVERYTHING, member_scopes
 from merx.core.tenants import directory
+from merx.core.tenants import store as tenants
 from merx.core.tenants.model import Tenant
 from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Forbidden, Unauthenticated
@@ -38,12 +39,12 @@ async def others(rt: Runtime, ctx: Ctx) -> list[Ctx]:
     if ctx.actor is not ActorKind.STAFF or ctx.actor_id is None:
         return []
     joined = await store.tenants_of(rt.db, StaffId(ctx.actor_id))
-    found = [
+    elsewhere = {one[0]: one for one in joined if one[0] not in (ctx.tenant, PLATFORM_TENANT)}
+    active = [shop.id for shop in await tenants.by_ids(rt.db, list(elsewhere)) if shop.active] if elsewhere else []
+    return [
         replace(ctx, tenant=tenant, scopes=member_scopes(role, permissions))
-        for tenant, _, role, permissions in joined
-        if tenant not in (ctx.tenant, PLATFORM_TENANT)
+        for tenant, _, role, permissions in map(elsewhere.__getitem__, active)
     ]
-    return [other for other in found if (shop := await directory.find(rt, other.tenant)) is not None and shop.active]
 
 
 def is_administrator(ctx: Ctx) -> bool:

@@ -25,7 +25,7 @@ from merx.core.payments.model import OPEN, Payment, Refund
 from merx.core.tenants.accounts import account as provider_account
 from merx.db.database import Tx
 from merx.kernel import ids
-from merx.kernel.context import Ctx
+from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Conflict, Invalid, NotFound, Refused, Upstream
 from merx.kernel.events import ORDER_DELIVERED, ORDER_SHIPPED, Event
 from merx.kernel.ids import CustomerId, OrderId, ShipmentId, TenantId
@@ -86,6 +86,8 @@ def _only_own(ctx: Ctx) -> CustomerId | None:
     if ctx.may("orders:read"):
         return None
     ctx.require("orders:own")
+    if ctx.actor not in (ActorKind.CUSTOMER, ActorKind.ANONYMOUS):
+        ctx.require("orders:read")  # a key or a colleague has no orders of its own
     return ctx.customer_id()
 
 
