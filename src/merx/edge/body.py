@@ -62,7 +62,11 @@ def decode(raw: bytes, wanted: Any) -> Any:
     try:
         value = _decoder(wanted).decode(raw)
     except msgspec.ValidationError as wrong:
-        raise _invalid(wrong, tree, wanted) from None
+        tree = _with_whole_numbers(tree)
+        try:
+            value = msgspec.convert(tree, wanted)
+        except msgspec.ValidationError:
+            raise _invalid(wrong, tree, wanted) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise malformed() from None
     if _has_decimals(wanted):
@@ -208,6 +212,16 @@ def _check_decimals(value: Any, tree: Any, path: str, faults: dict[str, list[str
     elif isinstance(value, list | tuple) and isinstance(tree, list):
         for index, (inner, branch) in enumerate(zip(value, tree, strict=False)):
             _check_decimals(inner, branch, f"{path}[{index}]", faults)
+
+
+def _with_whole_numbers(tree: Any) -> Any:
+    """JSON has one kind of number: 12.0 is as whole as 12 is, and some clients write it so."""
+    if isinstance(tree, Decimal):
+        whole = tree.adjusted() < 19 and tree == tree.to_integral_value()
+        return int(tree) if whole else tree
+    if isinstance(tree, dict):
+        return {key: _with_whole_numbers(inner) for key, inner in tree.items()}
+    return [_with_whole_numbers(inner) for inner in tree] if isinstance(tree, list) else tree
 
 
 # ---- the slow look: every field's fault, in the wire's own names

@@ -35,14 +35,16 @@ Attempt = Literal["pending", "authorized", "paid", "failed", "cancelled"]
 Method = Literal["card", "cod", "bank_transfer", "manual"]
 RefundStatus = Literal["pending", "succeeded", "failed"]
 
+# Written out, because Python and JavaScript do not agree on what \s is.
+_BLANK = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _LINE = r"^[^\u0000-\u001f]*$"
-_WORD = r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"  # a line that is not blank
+_WORD = rf"^[^\u0000-\u001f]*[^{_BLANK}][^\u0000-\u001f]*$"  # a line that is not blank
 _TEXT = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f]*$"
 _ANY = r"^[^\u0000]*$"
-_URL = (
-    r"^(https?://[^\s/\\@\u0000-\u0020]+([/?#][^\s\\\u0000-\u0020]*)?|/([^\s/\\\u0000-\u0020][^\s\\\u0000-\u0020]*)?)$"
-)
-_EMAIL = r"^[^@\s\u0000-\u001f\u007f]{1,64}@[^@\s.\u0000-\u001f\u007f]{1,63}(\.[^@\s.\u0000-\u001f\u007f]{1,63}){1,2}$"
+_PATH = rf"[^{_BLANK}\\]*"
+_URL = rf"^(https?://[^/\\@?#{_BLANK}]+([/?#]{_PATH})?|/([^/\\{_BLANK}]{_PATH})?)$"
+_LABEL = rf"[^@.{_BLANK}]{{1,63}}"
+_EMAIL = rf"^[^@{_BLANK}]{{1,64}}@{_LABEL}(\.{_LABEL}){{1,8}}$"
 _NUMBER = {"minimum": 0, "maximum": 10_000_000_000_000}
 
 Price = Annotated[Decimal, Meta(extra_json_schema=_NUMBER, description="In main units, with the currency's decimals")]
