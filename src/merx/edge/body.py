@@ -305,7 +305,7 @@ def _told(wrong: msgspec.ValidationError) -> tuple[str, str]:
     """(path, sentence) of msgspec's own message."""
     text = str(wrong)
     found = _WHERE.search(text)
-    path = found[1] if found else ""
+    path = found[1].replace("[...]", "") if found else ""  # so msgspec writes "some value of this object"
     text = _WHERE.sub("", text)
     for pattern, said in ((_REQUIRED, REQUIRED), (_UNKNOWN, "There is no such field.")):
         if named := pattern.fullmatch(text):

@@ -11,6 +11,9 @@ from tests.dialects.commerce.desk import BASE, SHOE, Desk, problem
 from tests.dialects.commerce.test_golden import ADDRESS
 from tests.dialects.site import PASSWORD
 
+from merx.dialects.commerce.errors import STATUS, called
+from merx.kernel.errors import Kind
+
 ITEM = {"productId": "PRODUCT", "variantId": "VARIANT", "quantity": 1}
 ORDER = {
     "items": [ITEM],
@@ -203,3 +206,10 @@ async def test_credentials_that_contradict_one_another(desk: Desk, headers: Any)
 async def test_addresses_that_are_too_long(desk: Desk) -> None:
     answer = await desk.send("GET", "/products?search=" + "x" * 9_000)
     assert problem(answer, 414)["code"] == "address_too_long"
+
+
+def test_every_kind_of_error_has_a_status() -> None:
+    assert set(STATUS) == set(Kind)
+    assert called("variants.0.compare_price") == "variants[0].compareAtPrice"
+    assert called("items[2].product_id") == "items[2].productId"
+    assert called("shipping_address.line1") == "shippingAddress.line1"
