@@ -57,13 +57,13 @@ def _listed(value: Any, total: int) -> MerxResponse:
 
 
 # ── Health and signing in ────────────────────────────────────────────────────────────────────────────────────────────
-@get("/health", public=True, tags=["System"])
+@get("/health", public=True, tags=["System"], errors=(403,))
 async def health(request: MerxRequest) -> wire.Health:
     """Whether the API is there. It needs no token, and no database either."""
     return HEALTH
 
 
-@post("/auth/login", status_code=200, public=True, tags=["Authentication"])
+@post("/auth/login", status_code=200, public=True, tags=["Authentication"], errors=(401, 403))
 async def log_in(request: MerxRequest, data: wire.Login) -> wire.Token:
     """Gives an access token.
 
