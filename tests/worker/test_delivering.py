@@ -31,9 +31,9 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-async def mine(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HookShop]:
+async def mine(worker_database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HookShop]:
     sender = HttpSender(allow_private=True)
-    shop = await hooks.open_hook_shop(hooks.runtime(database, sender))
+    shop = await hooks.open_hook_shop(hooks.runtime(worker_database, sender))
     hooks.minding({shop.ctx.tenant}, monkeypatch.setattr)
     yield shop
     await sender.close()
@@ -264,10 +264,10 @@ async def test_a_try_under_way_may_end_when_the_worker_stops(mine: HookShop) -> 
 
 
 @contextlib.contextmanager
-def worker_process(dsn: Dsn, shop: HookShop) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(worker_dsn: Dsn, shop: HookShop) -> Iterator[subprocess.Popen[bytes]]:
     env = {
         **os.environ,
-        "TEST_DSN": msgspec.json.encode(dsn.app).decode(),
+        "TEST_DSN": msgspec.json.encode(worker_dsn.app).decode(),
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]),
     }
     command = [sys.executable, str(ROOT / "tests/worker/small_worker.py"), str(shop.ctx.tenant)]
@@ -281,7 +281,7 @@ def worker_process(dsn: Dsn, shop: HookShop) -> Iterator[subprocess.Popen[bytes]
         process.stdout.close()
 
 
-async def test_a_killed_worker_loses_nothing(mine: HookShop, dsn: Dsn) -> None:
+async def test_a_killed_worker_loses_nothing(mine: HookShop, worker_dsn: Dsn) -> None:
     """kill -9 in the middle, three times over; the last one brings everything to its end."""
     async with listener() as one, listener() as two:
         await mine.endpoint(one.url)
@@ -289,13 +289,13 @@ async def test_a_killed_worker_loses_nothing(mine: HookShop, dsn: Dsn) -> None:
         heard_before = 0
         for _ in range(3):
             await mine.happen(60)
-            with worker_process(dsn, mine) as process:
+            with worker_process(worker_dsn, mine) as process:
                 await until(lambda before=heard_before: len(one.heard) + len(two.heard) >= before + 25)
                 process.send_signal(signal.SIGKILL)
                 assert process.wait() == -signal.SIGKILL
             heard_before = len(one.heard) + len(two.heard)
         assert len(await mine.deliveries(state="delivered")) < 360
-        with worker_process(dsn, mine):
+        with worker_process(worker_dsn, mine):
             await until(lambda: done(mine, 360), 60)
         for receiver in (one, two):
             assert received(receiver.heard).keys() == await mine.event_ids()

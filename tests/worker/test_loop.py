@@ -26,9 +26,9 @@ A, B = TenantId(UUID(int=1)), TenantId(UUID(int=2))
 
 
 @pytest.fixture
-async def mine(database: Database) -> AsyncIterator[HookShop]:
+async def mine(worker_database: Database) -> AsyncIterator[HookShop]:
     sender = HttpSender(allow_private=True)
-    yield await hooks.open_hook_shop(hooks.runtime(database, sender))
+    yield await hooks.open_hook_shop(hooks.runtime(worker_database, sender))
     await sender.close()
 
 

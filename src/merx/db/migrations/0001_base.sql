@@ -663,23 +663,24 @@ begin
 end $$;
 
 -- `busy`: tenants whose deliveries the asking worker has in hand already, so that they hide no others behind the limit.
+-- In no order, so that tenants whose work can't be done at the moment never keep the others from their turn.
 create function work_due(moment timestamptz, busy uuid[]) returns table (kind text, tenant_id uuid)
 language plpgsql stable security definer set search_path = pg_catalog, public as $$
 begin
   return query
-    (select distinct 'relay', o.tenant_id from outbox o where o.state = 'new' limit 50)
+    (select 'relay', t.tenant_id from (select distinct o.tenant_id from outbox o where o.state = 'new') t order by random() limit 200)
     union all
-    (select distinct 'deliveries', d.tenant_id from webhook_deliveries d
-      where d.state in ('waiting', 'sending') and d.next_at <= moment and d.tenant_id <> all(busy) limit 50)
+    (select 'deliveries', t.tenant_id from (select distinct d.tenant_id from webhook_deliveries d
+      where d.state in ('waiting', 'sending') and d.next_at <= moment and d.tenant_id <> all(busy)) t order by random() limit 200)
     union all
-    (select distinct 'holds', o.tenant_id from orders o
-      where o.stock_state = 'held' and o.hold_expires_at is not null and o.hold_expires_at <= moment limit 50)
+    (select 'holds', t.tenant_id from (select distinct o.tenant_id from orders o
+      where o.stock_state = 'held' and o.hold_expires_at is not null and o.hold_expires_at <= moment) t order by random() limit 200)
     union all
-    (select distinct 'payments', p.tenant_id from payments p
-      where p.check_at is not null and p.check_at <= moment limit 50)
+    (select 'payments', t.tenant_id from (select distinct p.tenant_id from payments p
+      where p.check_at is not null and p.check_at <= moment) t order by random() limit 200)
     union all
-    (select distinct 'refunds', r.tenant_id from refunds r
-      where r.check_at is not null and r.check_at <= moment limit 50);
+    (select 'refunds', t.tenant_id from (select distinct r.tenant_id from refunds r
+      where r.check_at is not null and r.check_at <= moment) t order by random() limit 200);
 end $$;
 
 create function stale_rows(moment timestamptz) returns table (kind text, tenant_id uuid)
