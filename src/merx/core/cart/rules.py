@@ -11,7 +11,8 @@ from merx.core.coupons.model import Benefit, CouponRefused
 from merx.core.pricing import rules as pricing
 from merx.core.pricing.model import LineAmount
 from merx.core.shipping import rules as shipping
-from merx.kernel.errors import Invalid
+from merx.kernel.context import ActorKind, Ctx
+from merx.kernel.errors import Invalid, NotFound
 
 _TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
@@ -41,7 +42,10 @@ def check_quantity(quantity: int, lowest: int = 1) -> int:
     return quantity
 
 
-def check_owner(owner: Owner) -> Owner:
+def check_owner(ctx: Ctx, owner: Owner) -> Owner:
+    """Raises NotFound where a shopper names another shopper's cart."""
+    if ctx.actor is ActorKind.CUSTOMER and owner.customer_id not in (None, ctx.actor_id):
+        raise NotFound("cart")
     if owner.token is not None and not _TOKEN.fullmatch(owner.token):
         raise Invalid("A cart id is up to 128 letters, digits, dots, colons, hyphens and underscores.", field="cart_id")
     return owner

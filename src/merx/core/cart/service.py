@@ -18,7 +18,7 @@ async def get(rt: Runtime, ctx: Ctx, owner: Owner) -> Cart:
     """The open cart, or an empty one where there is none yet."""
     ctx.require("cart:write")
     async with rt.db.begin(ctx) as tx:
-        basket = await store.read(tx, rules.check_owner(owner))
+        basket = await store.read(tx, rules.check_owner(ctx, owner))
     return rules.price(basket, ctx.now)
 
 
@@ -27,7 +27,7 @@ async def add(rt: Runtime, ctx: Ctx, owner: Owner, item: Item) -> Cart:
     ctx.require("cart:write")
     rules.check_quantity(item.quantity)
     async with rt.db.begin(ctx) as tx:
-        added = await store.add(tx, rules.check_owner(owner), item)
+        added = await store.add(tx, rules.check_owner(ctx, owner), item)
         if added is None:
             raise NotFound("product", field="product_id")
         _check_stock(added)
@@ -42,10 +42,10 @@ async def set_quantity(rt: Runtime, ctx: Ctx, owner: Owner, line_id: LineId, qua
     rules.check_quantity(quantity, lowest=0)
     async with rt.db.begin(ctx) as tx:
         if quantity == 0:
-            if not await store.remove_line(tx, rules.check_owner(owner), line_id):
+            if not await store.remove_line(tx, rules.check_owner(ctx, owner), line_id):
                 raise NotFound("cart item")
         else:
-            changed = await store.set_quantity(tx, rules.check_owner(owner), line_id, quantity)
+            changed = await store.set_quantity(tx, rules.check_owner(ctx, owner), line_id, quantity)
             if changed is None:
                 raise NotFound("cart item")
             _check_stock(changed)
@@ -56,7 +56,7 @@ async def set_quantity(rt: Runtime, ctx: Ctx, owner: Owner, line_id: LineId, qua
 async def clear(rt: Runtime, ctx: Ctx, owner: Owner) -> Cart:
     ctx.require("cart:write")
     async with rt.db.begin(ctx) as tx:
-        await store.clear(tx, rules.check_owner(owner))
+        await store.clear(tx, rules.check_owner(ctx, owner))
         basket = await store.read(tx, owner)
     return rules.price(basket, ctx.now)
 
@@ -66,7 +66,7 @@ async def set_coupon(rt: Runtime, ctx: Ctx, owner: Owner, code: str | None) -> C
     ctx.require("cart:write")
     cleaned = coupons.clean_code(code) if code is not None else None
     async with rt.db.begin(ctx) as tx:
-        if not await store.set_coupon(tx, rules.check_owner(owner), cleaned):
+        if not await store.set_coupon(tx, rules.check_owner(ctx, owner), cleaned):
             raise Refused("Put something into the cart first.", code="cart_empty")
         basket = await store.read(tx, owner)
         return rules.price(basket, ctx.now, strict=cleaned is not None)

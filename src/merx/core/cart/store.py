@@ -46,7 +46,7 @@ select c.id, c.version, c.customer_id, u.email, u.first_name, u.last_name, u.pho
     where tenant_id = $1 and code = {code} and deleted_at is null) o) as coupon,
   (select json_agg(m) from (select code, name, price_minor, free_over_minor, active, position from shipping_methods
     where tenant_id = $1) m) as methods,
-  {lines} as lines
+  {lines} as lines{more}
 """
 _OPEN = "c.tenant_id = $1 and c.{owner} = $2 and c.state = 'open'"
 
@@ -56,7 +56,7 @@ def _for_both(template: str) -> dict[str, str]:
 
 
 READ = _for_both(
-    _BASKET.format(code="c.coupon_code", lines=_LINES_WITH_CARDS)
+    _BASKET.format(code="c.coupon_code", lines=_LINES_WITH_CARDS, more="")
     + f"""from settings s left join carts c on {_OPEN}
 left join customers u on u.tenant_id = $1 and u.id = c.customer_id
 where s.tenant_id = $1"""
@@ -65,13 +65,21 @@ CLAIM = _for_both(
     f"""
 with c as (
   update carts c set state = 'ordered', order_id = $3, version = c.version + 1, updated_at = $4
-  where {_OPEN} returning c.id, c.version, c.customer_id, c.coupon_code)"""
-    + _BASKET.format(code="coalesce($5::text, c.coupon_code)", lines=_LINES)
+  where {_OPEN} returning c.id, c.version, c.customer_id, c.coupon_code,
+    c.version - 1 <> (select seen.version from carts seen where seen.tenant_id = $1 and seen.id = c.id) as stale)"""
+    + _BASKET.format(code="coalesce($5::text, c.coupon_code)", lines=_LINES, more=", c.stale")
     + """from c join settings s on s.tenant_id = $1
 left join customers u on u.tenant_id = $1 and u.id = c.customer_id"""
 )
+CLAIMED = (
+    _BASKET.format(code="coalesce($3::text, c.coupon_code)", lines=_LINES, more="")
+    + """from carts c join settings s on s.tenant_id = $1
+left join customers u on u.tenant_id = $1 and u.id = c.customer_id
+where c.tenant_id = $1 and c.id = $2"""
+)
 UNKEPT = (
     _BASKET.format(
+        more="",
         code="$5::text",
         lines="""(
     select json_agg(json_build_array(null, """
@@ -145,11 +153,18 @@ select c.order_id, c.updated_at from carts c where c.tenant_id = $1 and c.{owner
 order by c.updated_at desc limit 1
 """
 )
-REOPEN = """
-update carts c set state = 'open', order_id = null, version = c.version + 1, updated_at = $3
-where c.tenant_id = $1 and c.order_id = $2 and c.state = 'ordered'
+TAKE_PLACE = """
+insert into carts (tenant_id, id, customer_id, token, created_at, updated_at)
+select $1, $3, c.customer_id, c.token, $4, $4 from carts c
+where c.tenant_id = $1 and c.id = $2 and c.state = 'ordered'
   and not exists (select 1 from carts o where o.tenant_id = $1 and o.state = 'open'
     and (o.customer_id = c.customer_id or o.token = c.token))
+on conflict do nothing returning id
+"""
+REOPEN = """
+with place as (delete from carts where tenant_id = $1 and id = $3 returning id)
+update carts c set state = 'open', order_id = null, version = c.version + 1, updated_at = $4
+from place where c.tenant_id = $1 and c.id = $2 and c.state = 'ordered'
 returning c.id
 """
 
@@ -190,11 +205,17 @@ async def read(tx: Tx, owner: Owner) -> Basket:
     return _basket(await tx.row(READ[which], value))
 
 
-async def claim(tx: Tx, owner: Owner, order_id: OrderId, coupon_code: str | None) -> Basket | None:
-    """The open cart becomes this order's, and is read. None where there is no open one (any longer)."""
+async def claim(tx: Tx, owner: Owner, order_id: OrderId, coupon_code: str | None) -> tuple[Basket, bool] | None:
+    """The open cart becomes this order's, and is read. None where there is no open one (any longer). True beside it
+    where somebody changed the cart while this waited for it: its lines are then older than it, to be read anew."""
     which, value = _key(owner)
     row = await tx.row(CLAIM[which], value, order_id, tx.ctx.now, coupon_code)
-    return _basket(row) if row else None
+    return (_basket(row), row[22]) if row else None
+
+
+async def claimed(tx: Tx, cart_id: CartId, coupon_code: str | None) -> Basket:
+    """A cart that this transaction has claimed."""
+    return _basket(await tx.row(CLAIMED, cart_id, coupon_code))
 
 
 async def unkept(tx: Tx, items: Sequence[Item], coupon_code: str | None, customer_id: Any) -> Basket:
@@ -249,6 +270,13 @@ async def last_ordered(tx: Tx, owner: Owner) -> tuple[OrderId, Any] | None:
     return (row[0], row[1]) if row else None
 
 
-async def reopen(tx: Tx, order_id: OrderId) -> None:
-    """The cart of an order that was never paid is open again, unless its owner has begun another."""
-    await tx.rows(REOPEN, order_id, tx.ctx.now)
+async def take_place(tx: Tx, cart_id: CartId) -> CartId | None:
+    """An empty open cart for the owner of `cart_id`, or None where they have begun another. An insert, because only an
+    insert can give way to another cart that is being begun at this very moment."""
+    row = await tx.row(TAKE_PLACE, cart_id, CartId(ids.new()), tx.ctx.now)
+    return row[0] if row else None
+
+
+async def reopen(tx: Tx, cart_id: CartId, place: CartId) -> None:
+    """The cart of an order that was never paid is open again, in the place taken for it."""
+    await tx.rows(REOPEN, cart_id, place, tx.ctx.now)

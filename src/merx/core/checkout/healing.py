@@ -3,21 +3,24 @@ One tenant a call; the worker calls them for tenants that have such work."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from datetime import datetime
 
-import msgspec
-
-from merx.core.orders import steps
+from merx.core.orders import rules, steps
 from merx.core.orders import store as orders
-from merx.core.orders.model import Status
+from merx.core.orders.model import Order, Status
 from merx.core.payments import store as payments
 from merx.core.payments.model import OPEN, Payment
 from merx.core.payments.model import Status as Attempt
 from merx.core.tenants.accounts import account as provider_account
 from merx.kernel.context import Ctx
-from merx.kernel.errors import Upstream
+from merx.kernel.errors import MerxError
+from merx.kernel.ids import OrderId
 from merx.ports import Outcome, Receipt
 from merx.runtime import Runtime
+
+log = logging.getLogger("merx.core.checkout")
 
 
 async def apply_callback(rt: Runtime, ctx: Ctx, provider: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -35,19 +38,31 @@ async def apply_callback(rt: Runtime, ctx: Ctx, provider: str, headers: Mapping[
         if payment is None or payment.provider != provider or notice.receipt is None:
             return False
         await steps.settle(tx, payment, notice.receipt)
+        if notice.refunded is not None:
+            await steps.note_refunded(tx, payment, notice.refunded)
         return True
 
 
 async def resume_payments(rt: Runtime, ctx: Ctx) -> int:
     """Asks the provider about payments whose hour has come: begun but never answered, or open past their hold."""
     async with rt.db.begin(ctx) as tx:
-        due = await payments.claim_due(tx, ctx.now, ctx.now + steps.RETRY)
+        due = await payments.claim_due(tx, ctx.now, steps.RETRY)
     for payment in due:
         await _resume(rt, ctx, payment)
     return len(due)
 
 
 async def _resume(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
+    """Whatever goes wrong with one payment is logged and holds up no other; it comes up again, more and more seldom."""
+    try:
+        await _ask_about(rt, ctx, payment)
+    except MerxError as wrong:
+        log.warning("a payment is still open", extra={"payment": str(payment.id), "code": wrong.code})
+    except Exception:
+        log.exception("a payment could not be checked", extra={"payment": str(payment.id)})
+
+
+async def _ask_about(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
     if payment.status not in OPEN:
         async with rt.db.begin(ctx) as tx:
             await payments.postpone(tx, payment.id, None)
@@ -58,42 +73,63 @@ async def _resume(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
         account = await provider_account(rt, tx, payment.provider)
     if order is None:
         return
-    provider = rt.payments[payment.provider]
-    over = order.status is Status.CANCELLED or (order.hold_expires_at is not None and order.hold_expires_at <= ctx.now)
-    try:
-        receipt = await provider.find(account, payment.id, payment.reference)
-        if receipt.outcome is Outcome.UNKNOWN and charge is not None and not over:
-            receipt = await provider.charge(account, charge)
-        elif over and receipt.outcome in (Outcome.PENDING, Outcome.AUTHORIZED):
-            receipt = await provider.cancel(account, payment.id, payment.reference)
-    except Upstream:
-        return
+    provider, over = rt.payments[payment.provider], _is_over(order, ctx.now)
+    receipt = await provider.find(account, payment.id, payment.reference)
+    if receipt.outcome is Outcome.UNKNOWN and charge is not None and not over:
+        receipt = await provider.charge(account, charge)
+    elif over and receipt.outcome in (Outcome.PENDING, Outcome.AUTHORIZED):
+        receipt = await provider.cancel(account, payment.id, payment.reference)
     if over and receipt.outcome is Outcome.UNKNOWN:
+        if payment.created_at is not None and ctx.now - payment.created_at < steps.IN_FLIGHT:
+            return
         receipt = Receipt(Outcome.EXPIRED)
     async with rt.db.begin(ctx) as tx:
         moved = await steps.settle(tx, payment, receipt)
-        if moved.status is Attempt.PENDING and moved.status is payment.status:
+        waits = moved.status is Attempt.PENDING and moved.status is payment.status and not over
+        if waits and order.hold_expires_at is not None:
             await payments.postpone(tx, payment.id, order.hold_expires_at)
 
 
+def _is_over(order: Order, now: datetime) -> bool:
+    """Nobody should pay this any more: it was let go, it is paid already, or its hold on stock ran out."""
+    ran_out = order.hold_expires_at is not None and order.hold_expires_at <= now
+    return ran_out or rules.closed(order) or not rules.unpaid(order)
+
+
 async def expire_holds(rt: Runtime, ctx: Ctx) -> int:
-    """Lets go of unpaid orders whose hold on stock ran out. Their provider is asked first, so that an order that was
-    paid a moment ago is not cancelled; where it can't be reached the order goes all the same, and money that turns up
-    later is given back."""
+    """Lets go of unpaid orders whose hold on stock ran out; how many. Their provider is asked first, so that an order
+    that was paid a moment ago is not cancelled; where it can't be reached the order goes all the same, and money that
+    turns up later is given back."""
     async with rt.db.begin(ctx) as tx:
         expired = await orders.expired(tx, ctx.now)
+    done = 0
     for order_id in expired:
         async with rt.db.begin(ctx) as tx:
             attempts = await payments.of_order(tx, order_id)
         for attempt in attempts:
             if attempt.status in OPEN and attempt.provider != "manual":
                 await _resume(rt, ctx, attempt)
-        async with rt.db.begin(ctx) as tx:
-            order = await orders.lock(tx, order_id)
-            if order is None or order.hold_expires_at is None or order.status is not Status.PENDING:
-                continue
-            for attempt in await payments.of_order(tx, order_id):
-                if attempt.status in OPEN:
-                    await payments.postpone(tx, attempt.id, ctx.now + steps.RETRY)
-            await steps.let_go(tx, msgspec.structs.replace(order), "It was not paid in time.")
-    return len(expired)
+        try:
+            done += await _expire(rt, ctx, order_id)
+        except MerxError as wrong:
+            log.warning("an order's hold ran out and stays", extra={"order": str(order_id), "code": wrong.code})
+        except Exception:
+            log.exception("an order's hold could not be ended", extra={"order": str(order_id)})
+    return done
+
+
+async def _expire(rt: Runtime, ctx: Ctx, order_id: OrderId) -> bool:
+    """True where the order is let go, now or by what its provider has just said."""
+    async with rt.db.begin(ctx) as tx:
+        order = await orders.lock(tx, order_id)
+        if order is None or order.status is not Status.PENDING:
+            return order is not None and order.status is Status.CANCELLED
+        if order.hold_expires_at is None or order.hold_expires_at > ctx.now:
+            return False
+        attempts = await payments.of_order(tx, order_id)
+        for attempt in attempts:
+            if attempt.status in OPEN:
+                await payments.postpone(tx, attempt.id, ctx.now + steps.RETRY)
+        await steps.give_all_back(tx, order, attempts, "It was not paid in time.")
+        await steps.let_go(tx, order, "It was not paid in time.")
+        return True

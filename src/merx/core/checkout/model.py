@@ -13,6 +13,7 @@ from merx.kernel.ids import CustomerId
 
 PAYMENT_METHODS = ("card", "cod", "bank_transfer", "manual")
 MAX_NOTES = 2000
+MAX_TOKEN = 255
 
 
 class Buyer(msgspec.Struct, frozen=True):

@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from merx.core.cart.model import MAX_LINES, Basket, BasketLine, Cart, Item
 from merx.core.cart.rules import check_quantity
-from merx.core.checkout.model import MAX_NOTES, PAYMENT_METHODS, CheckoutRequest, Claimed
+from merx.core.checkout.model import MAX_NOTES, MAX_TOKEN, PAYMENT_METHODS, CheckoutRequest, Claimed
 from merx.core.inventory.model import OutOfStock
 from merx.core.orders.model import Address, Order, OrderLine, PaymentStatus, Status, StockState
 from merx.core.tenants.rules import email
 from merx.kernel import ids
-from merx.kernel.errors import Invalid, Refused
+from merx.kernel.context import ActorKind, Ctx
+from merx.kernel.errors import Invalid, NotFound, Refused
 from merx.kernel.ids import LineId, OrderId, VariantId
 from merx.kernel.money import parse_minor
 
@@ -39,6 +40,7 @@ def check_request(request: CheckoutRequest) -> None:
         raise Invalid(f"A payment method is one of {', '.join(PAYMENT_METHODS)}.", field="payment_method")
     if len(request.notes) > MAX_NOTES:
         raise Invalid(f"Notes have at most {MAX_NOTES} characters.", field="notes")
+    check_token(request.token)
     buyer = request.buyer
     if buyer is not None:
         if email(buyer.email) is None:
@@ -48,6 +50,17 @@ def check_request(request: CheckoutRequest) -> None:
     for name, address in (("shipping_address", request.shipping_address), ("billing_address", request.billing_address)):
         if address is not None:
             check_address(address, name)
+
+
+def check_token(token: str | None) -> None:
+    if token is not None and not (0 < len(token) <= MAX_TOKEN and token.isascii() and token.isprintable()):
+        raise Invalid("This is not a payment method of the provider's.", field="token")
+
+
+def check_buyer(ctx: Ctx, request: CheckoutRequest) -> None:
+    """Raises NotFound where a shopper orders in another's name."""
+    if ctx.actor is ActorKind.CUSTOMER and request.customer_id not in (None, ctx.actor_id):
+        raise NotFound("customer", field="customer_id")
 
 
 def check_address(address: Address, field: str) -> None:
@@ -146,7 +159,7 @@ def order_of(
         id=order_id,
         number=0,
         customer_id=basket.customer_id,
-        email=buyer.email if buyer else basket.email,
+        email=email(buyer.email) if buyer else basket.email,
         customer_name=(buyer.name if buyer else "") or basket.customer_name,
         phone=(buyer.phone if buyer else None) or basket.phone,
         status=Status.CONFIRMED if free else Status.PENDING,

@@ -27,16 +27,17 @@ from merx.core.inventory.model import OutOfStock, StockLevel
 from merx.core.orders import rules as order_rules
 from merx.core.orders import steps
 from merx.core.orders import store as orders
-from merx.core.orders.model import Order, Placement, Status
+from merx.core.orders.model import Order, PaymentStatus, Placement, Status
 from merx.core.payments import store as payments
 from merx.core.payments.model import OPEN, Payment
 from merx.core.payments.model import Status as Attempt
 from merx.core.tenants.accounts import account as provider_account
+from merx.core.tenants.model import NoCredentials
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.context import Ctx
-from merx.kernel.errors import Conflict, Declined, Invalid, NotFound, Refused, Upstream
-from merx.kernel.events import INVENTORY_LOW, ORDER_CREATED, Event
+from merx.kernel.errors import Conflict, Declined, Invalid, MerxError, NotFound, Refused, Upstream
+from merx.kernel.events import INVENTORY_LOW, ORDER_CREATED, ORDER_PAID, Event
 from merx.kernel.ids import OrderId, PaymentId
 from merx.kernel.money import Money
 from merx.ports import Charge, Outcome, PaymentLine, Receipt
@@ -56,10 +57,15 @@ async def place(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Placed:
     where a token was refused (the order is let go); Upstream never: the order stands and is paid or let go later."""
     ctx.require("checkout:write")
     rules.check_request(request)
+    rules.check_buyer(ctx, request)
     prepared = await _prepare(rt, ctx, request)
+    payment = prepared.placed.payment
+    if prepared.charge is not None:
+        payment = await pay(rt, ctx, payment, prepared.charge)
+    if payment.status is Attempt.DECLINED and await _let_go_of_declined(rt, ctx, payment):
+        raise _declined(payment)
     if prepared.charge is None:
         return prepared.placed
-    payment = await pay(rt, ctx, prepared.placed.payment, prepared.charge)
     placed = msgspec.structs.replace(prepared.placed, payment=payment)
     if payment.status in (Attempt.CAPTURED, Attempt.DECLINED, Attempt.CANCELLED):
         async with rt.db.begin(ctx) as tx:
@@ -69,14 +75,35 @@ async def place(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Placed:
     return placed
 
 
+async def _let_go_of_declined(rt: Runtime, ctx: Ctx, payment: Payment) -> bool:
+    """The order of a checkout whose payment was refused goes, and its cart comes back: the shopper tries again with
+    another card. False where another attempt keeps the order alive."""
+    async with rt.db.begin(ctx) as tx:
+        order = await orders.lock(tx, payment.order_id)
+        attempts = await payments.of_order(tx, payment.order_id)
+        if order is None or order.status is not Status.PENDING or attempts[0].status is not Attempt.DECLINED:
+            return False
+        await steps.let_go(tx, order, "The payment was declined.")
+    return True
+
+
+def _declined(payment: Payment) -> MerxError:
+    if payment.reason == NoCredentials.code:
+        return NoCredentials(payment.provider)
+    return Declined("The payment was declined.", reason=payment.reason or "declined")
+
+
 async def _prepare(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Prepared:
     order_id = OrderId(ids.new())
     code = coupon_rules.clean_code(request.coupon_code) if request.coupon_code else None
     async with rt.db.begin(ctx) as tx:
         if request.owner is not None:
-            basket = await carts.claim(tx, carts_rules.check_owner(request.owner), order_id, code)
-            if basket is None:
+            claimed = await carts.claim(tx, carts_rules.check_owner(ctx, request.owner), order_id, code)
+            if claimed is None:
                 return await _replayed(tx, request.owner)
+            basket, stale = claimed
+            if stale and basket.id is not None:
+                basket = await carts.claimed(tx, basket.id, code)
         else:
             rules.check_items(request.items)
             basket = await _basket_of_items(tx, request, code)
@@ -119,6 +146,8 @@ async def _write(rt: Runtime, tx: Tx, request: CheckoutRequest, basket: Basket, 
         raise rules.short_of(basket.lines, short.variants) from None
     order = msgspec.structs.replace(order, number=await orders.number(tx, order_id))
     tx.emit(Event(ORDER_CREATED, order_id, dict(order_rules.facts(order))))
+    if order.payment_status is PaymentStatus.PAID:  # there was nothing to pay
+        tx.emit(Event(ORDER_PAID, order_id, dict(order_rules.facts(order))))
     _say_what_is_low(tx, levels, wanted, basket.low_stock_threshold)
     return Prepared(Placed(order, payment, token), charge)
 
@@ -195,19 +224,23 @@ async def _replayed(tx: Tx, owner: Owner) -> Prepared:
     attempts = await payments.of_order(tx, last[0])
     if order is None or not attempts:
         raise Conflict("This cart is being checked out; try again in a moment.", code="checkout_in_progress")
-    payment = attempts[0]
-    charge = await payments.charge_of(tx, payment.id) if payment.status is Attempt.CREATED else None
+    payment, charge = attempts[0], None
+    if payment.status is Attempt.CREATED and not order_rules.closed(order):
+        charge = await payments.charge_of(tx, payment.id)
     return Prepared(Placed(order, payment, replayed=True), charge)
 
 
 async def pay(rt: Runtime, ctx: Ctx, payment: Payment, charge: Charge) -> Payment:
-    """PAY and SETTLE of an attempt that PREPARE has written. An unknown outcome leaves it for the worker."""
-    async with rt.db.begin(ctx) as tx:
-        account = await provider_account(rt, tx, payment.provider)
+    """PAY and SETTLE of an attempt that PREPARE has written. An unknown outcome leaves it for the worker. A shop that
+    has no account there is as good as a refusal."""
     try:
+        async with rt.db.begin(ctx) as tx:
+            account = await provider_account(rt, tx, payment.provider)
         receipt = await rt.payments[payment.provider].charge(account, charge)
     except Upstream:
         return payment
+    except NoCredentials as refused:
+        receipt = Receipt(Outcome.DECLINED, reason=refused.code)
     async with rt.db.begin(ctx) as tx:
         return await steps.settle(tx, payment, receipt)
 
@@ -231,6 +264,8 @@ async def charge_owed(
     return_to: str | None = None,
 ) -> Placed:
     """The same for a caller whose right to do it was looked at already."""
+    rules.check_token(token)
+    charge: Charge | None
     async with rt.db.begin(ctx) as tx:
         order = await orders.lock(tx, order_id)
         if order is None:
@@ -239,19 +274,19 @@ async def charge_owed(
         _check_owed(order, attempts, amount)
         running = next((attempt for attempt in attempts if attempt.status in OPEN), None)
         if running is not None and running.provider != "manual":
-            charge = await payments.charge_of(tx, running.id)
+            payment, charge = running, await payments.charge_of(tx, running.id)
             if charge is None or charge.token != token:
-                await payments.postpone(tx, running.id, ctx.now)
-                raise Conflict(
-                    "Another payment of this order is under way; wait for its end.", code="payment_in_progress",
-                    retry_after=5,
-                )  # fmt: skip
-            payment = running
+                charge = None
+                await payments.postpone(tx, running.id, ctx.now)  # the worker looks at it now
         else:
             payment, charge = await _another_attempt(rt, tx, order, running, token, return_to)
+    if charge is None:
+        raise Conflict(
+            "Another payment of this order is under way; wait for its end.", code="payment_in_progress", retry_after=5
+        )
     paid = await pay(rt, ctx, payment, charge)
     if paid.status is Attempt.DECLINED:
-        raise Declined("The payment was declined.", reason=paid.reason or "declined")
+        raise _declined(paid)
     async with rt.db.begin(ctx) as tx:
         order = await orders.get(tx, order_id)
     assert order is not None
@@ -276,9 +311,9 @@ async def _another_attempt(
 
 
 def _check_owed(order: Order, attempts: list[Payment], amount: Money | None) -> None:
-    if order.status in (Status.CANCELLED, Status.REFUNDED):
+    if order_rules.closed(order):
         raise Refused(f"This order is {order.status}; it can't be paid.", code="order_closed")
-    if any(attempt.captured_minor for attempt in attempts):
+    if not order_rules.unpaid(order) or any(attempt.status is Attempt.CAPTURED for attempt in attempts):
         raise Refused("This order has been paid.", code="already_paid")
     owed = order.money(order.total_minor)
     if amount is not None and amount != owed:

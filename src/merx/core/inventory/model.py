@@ -13,6 +13,7 @@ from merx.kernel.errors import Refused
 from merx.kernel.ids import OrderId, ProductId, VariantId
 
 MAX_ON_HAND = 1_000_000_000
+MAX_REASON = 500
 
 
 class MovementKind(StrEnum):

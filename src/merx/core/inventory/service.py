@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from merx.core.inventory import store
-from merx.core.inventory.model import MAX_ON_HAND, Movement, MovementKind, StockLevel
+from merx.core.inventory.model import MAX_ON_HAND, MAX_REASON, Movement, MovementKind, StockLevel
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Invalid, NotFound, Refused
 from merx.kernel.ids import ProductId, VariantId
@@ -15,6 +15,7 @@ async def set_available(rt: Runtime, ctx: Ctx, variant: VariantId, available: in
     ctx.require("products:write")
     if not 0 <= available <= MAX_ON_HAND:
         raise Invalid(f"Stock is a whole number between 0 and {MAX_ON_HAND}.", field="stock_quantity")
+    _check_reason(reason)
     async with rt.db.begin(ctx) as tx:
         await store.set_available(tx, {variant: available}, reason)
         return await _one(await store.levels(tx, [variant]))
@@ -25,6 +26,7 @@ async def receive(rt: Runtime, ctx: Ctx, variant: VariantId, delta: int, reason:
     ctx.require("products:write")
     if not -MAX_ON_HAND <= delta <= MAX_ON_HAND:
         raise Invalid(f"A change of stock is at most {MAX_ON_HAND}.", field="delta")
+    _check_reason(reason)
     async with rt.db.begin(ctx) as tx:
         await _one(await store.levels(tx, [variant]))
         kind = MovementKind.RECEIVED if delta > 0 else MovementKind.ADJUSTED
@@ -53,6 +55,11 @@ async def product_ledger(
     ctx.require("products:read")
     async with rt.db.begin(ctx) as tx:
         return await store.product_movements(tx, product, limit, offset)
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason) > MAX_REASON:
+        raise Invalid(f"A reason has at most {MAX_REASON} characters.", field="reason")
 
 
 async def _one(levels: list[StockLevel]) -> StockLevel:

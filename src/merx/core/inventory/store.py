@@ -134,12 +134,12 @@ async def reserve(tx: Tx, order_id: OrderId, wanted: Mapping[VariantId, int]) ->
 
 async def release(tx: Tx, order_id: OrderId, held: Mapping[VariantId, int]) -> list[StockLevel]:
     """Gives back what an order held. That it still held it is the order's own compare-and-set, made before."""
-    return await _change(tx, RELEASE, held, order_id)
+    return _all(held, await _change(tx, RELEASE, held, order_id))
 
 
 async def ship(tx: Tx, order_id: OrderId, held: Mapping[VariantId, int]) -> list[StockLevel]:
     """What an order held leaves the house."""
-    return await _change(tx, SHIP, held, order_id)
+    return _all(held, await _change(tx, SHIP, held, order_id))
 
 
 async def adjust(
@@ -196,6 +196,13 @@ async def _change(
         *more,
     )
     return [_level(row) for row in rows]
+
+
+def _all(held: Mapping[VariantId, int], changed: list[StockLevel]) -> list[StockLevel]:
+    """Stock that an order holds can't be missing; a part of it must not be lost in silence."""
+    if len(changed) != len(held):
+        raise AssertionError("stock that an order holds has no row")
+    return changed
 
 
 def _level(row: Any) -> StockLevel:

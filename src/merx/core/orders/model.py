@@ -13,6 +13,8 @@ from merx.kernel.ids import CartId, CouponId, CustomerId, LineId, OrderId, Produ
 from merx.kernel.money import Currency, Money
 from merx.kernel.states import Table
 
+MAX_NOTE = 2000
+
 
 class Status(StrEnum):
     PENDING = "pending"
@@ -140,8 +142,9 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def shopper(self) -> str:
-        """Under what a coupon's use by this customer is counted."""
-        return self.email or str(self.customer_id or self.id)
+        """Under what a coupon's use by this customer is counted. Not the e-mail where there is a customer: that of an
+        order is what the shopper typed."""
+        return str(self.customer_id or self.email or self.id)
 
 
 class OrderDetail(msgspec.Struct, frozen=True):

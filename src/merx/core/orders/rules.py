@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from merx.core.orders.model import (
+    MAX_NOTE,
     TRANSITIONS,
     IllegalTransition,
     NotPaid,
@@ -20,6 +21,7 @@ from merx.kernel.ids import VariantId
 from merx.kernel.money import text
 
 _MONEY_TAKEN = frozenset({PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED})
+_UNPAID = frozenset({PaymentStatus.UNPAID, PaymentStatus.AUTHORIZED, PaymentStatus.FAILED})
 
 
 def check_transition(order: Order, target: Status) -> None:
@@ -28,6 +30,28 @@ def check_transition(order: Order, target: Status) -> None:
         raise IllegalTransition(order.status, target)
     if target is Status.REFUNDED and order.payment_status not in _MONEY_TAKEN:
         raise NotPaid("Nothing was paid for this order, so nothing can be refunded.", field="status")
+
+
+def check_note(text: str, field: str) -> None:
+    if len(text) > MAX_NOTE:
+        raise Invalid(f"This has at most {MAX_NOTE} characters.", field=field)
+
+
+def closed(order: Order) -> bool:
+    """Let go for good: money that comes for it goes back."""
+    return order.status in (Status.CANCELLED, Status.REFUNDED)
+
+
+def unpaid(order: Order) -> bool:
+    return order.payment_status in _UNPAID
+
+
+def after_whole_refund(order: Order) -> Status | None:
+    """What an order becomes when all of its money went back; None where it stays what it is."""
+    for status in (Status.REFUNDED, Status.CANCELLED):
+        if status in TRANSITIONS[order.status]:
+            return status
+    return None
 
 
 def check_period(query: OrderQuery) -> None:
@@ -45,14 +69,13 @@ def quantities(lines: Sequence[OrderLine]) -> dict[VariantId, int]:
 
 
 def payment_status(total: int, captured: int, refunded: int, before: PaymentStatus) -> PaymentStatus:
-    """Computed from the money itself, so the order in which events arrive does not matter."""
+    """Computed from the money itself, all attempts together, so the order in which events arrive does not matter; a
+    second payment that went back leaves an order paid."""
     if captured and refunded >= captured:
         return PaymentStatus.REFUNDED
-    if refunded:
-        return PaymentStatus.PARTIALLY_REFUNDED
-    if captured >= total:
+    if captured - refunded >= total:
         return PaymentStatus.PAID
-    return before
+    return PaymentStatus.PARTIALLY_REFUNDED if refunded else before
 
 
 def refund_amount(wanted: int | None, captured: int, refunded: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 
 import msgspec
 
@@ -22,16 +23,20 @@ from merx.core.orders.model import (
 )
 from merx.core.payments import store as payments
 from merx.core.payments.model import OPEN, Payment, Refund
+from merx.core.payments.model import Status as Attempt
 from merx.core.tenants.accounts import account as provider_account
+from merx.core.tenants.model import NoCredentials
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Conflict, Invalid, NotFound, Refused, Upstream
 from merx.kernel.events import ORDER_DELIVERED, ORDER_SHIPPED, Event
-from merx.kernel.ids import CustomerId, OrderId, ShipmentId, TenantId
+from merx.kernel.ids import CustomerId, OrderId, PaymentId, ShipmentId, TenantId
 from merx.kernel.money import Money
 from merx.ports import Outcome, Receipt, RefundReceipt, RefundRequest
 from merx.runtime import Runtime
+
+log = logging.getLogger("merx.core.orders")
 
 
 async def get(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
@@ -94,6 +99,7 @@ def _only_own(ctx: Ctx) -> CustomerId | None:
 async def change_status(rt: Runtime, ctx: Ctx, order_id: OrderId, target: Status, note: str = "") -> OrderDetail:
     """Raises IllegalTransition with the legal ones. Cancelling returns the stock, refunding returns the money."""
     ctx.require("orders:write")
+    rules.check_note(note, "note")
     if target is Status.REFUNDED:
         ctx.require("refunds:write")
         return await refund(rt, ctx, order_id, None, note or "refunded", whole_order=True)
@@ -144,22 +150,19 @@ async def ship(
 async def cancel(rt: Runtime, ctx: Ctx, order_id: OrderId, note: str) -> OrderDetail:
     """Stock and coupon return at once; an open payment is closed at its provider, money taken already goes back."""
     ctx.require("orders:write")
-    refunds: list[Refund] = []
+    rules.check_note(note, "note")
     async with rt.db.begin(ctx) as tx:
         order = await _locked(tx, order_id, Status.CANCELLED)
         attempts = await payments.of_order(tx, order_id)
-        for attempt in attempts:
-            left = attempt.captured_minor - attempt.refunded_minor
-            if left > 0 and (booked := await steps.give_back(tx, order, attempt, left, note)) is not None:
-                refunds.append(booked)
+        refunds = await steps.give_all_back(tx, order, attempts, note)
         open_attempts = [attempt for attempt in attempts if attempt.status in OPEN]
         for attempt in open_attempts:
             await payments.postpone(tx, attempt.id, ctx.now + steps.RETRY)
         await steps.let_go(tx, order, note)
     for attempt in open_attempts:
-        await close_payment(rt, ctx, attempt)
+        await _close_payment(rt, ctx, attempt)
     for booked in refunds:
-        await send_refund(rt, ctx, booked)
+        await _send_refund(rt, ctx, booked)
     return await get(rt, ctx, order_id)
 
 
@@ -169,6 +172,7 @@ async def refund(
     """Gives back part of what was paid, or all that is left of it (None); with all of it the order is refunded, and
     stock it still holds returns. `whole_order` demands that the order may become refunded."""
     ctx.require("refunds:write")
+    rules.check_note(reason, "reason")
     async with rt.db.begin(ctx) as tx:
         order = await store.lock(tx, order_id)
         if order is None:
@@ -183,10 +187,8 @@ async def refund(
         booked = await steps.give_back(tx, order, attempt, amount, reason)
         if booked is None:
             raise Conflict("Somebody else refunded this payment just now; look again.", code="refund_conflict")
-        everything = amount == attempt.captured_minor - attempt.refunded_minor
-        if everything and order.status not in (Status.CANCELLED, Status.REFUNDED):
-            await steps.let_go(tx, order, reason, Status.REFUNDED)
-    await send_refund(rt, ctx, booked)
+        await steps.close_if_all_went_back(tx, order, reason)
+    await _send_refund(rt, ctx, booked)
     return await get(rt, ctx, order_id)
 
 
@@ -197,15 +199,40 @@ async def mark_paid(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
         order = await store.lock(tx, order_id)
         if order is None:
             raise NotFound("order")
-        manual = [p for p in await payments.of_order(tx, order_id) if p.provider == "manual" and p.status in OPEN]
-        if not manual:
-            raise Refused("This order has no open cash or transfer payment.", code="not_manual", field="payment_status")
-        await steps.settle(tx, manual[0], Receipt(Outcome.CAPTURED, captured=manual[0].amount))
+        payment = await _to_be_paid_by_hand(tx, order)
+        await steps.settle(tx, payment, Receipt(Outcome.CAPTURED, captured=payment.amount))
     return await get(rt, ctx, order_id)
 
 
-async def send_refund(rt: Runtime, ctx: Ctx, refund: Refund) -> None:
-    """Asks the provider for a booked refund, as often as needed: the refund's id makes it one."""
+async def _to_be_paid_by_hand(tx: Tx, order: Order) -> Payment:
+    """The order's open cash or transfer payment; a new one where a card was tried in between and came to nothing."""
+    attempts = await payments.of_order(tx, order.id)
+    running = next((attempt for attempt in attempts if attempt.status in OPEN), None)
+    if running is not None and running.provider == "manual" and not rules.closed(order):
+        return running
+    by_hand = any(attempt.provider == "manual" for attempt in attempts)
+    if running is not None or not by_hand or rules.closed(order) or not rules.unpaid(order):
+        raise Refused("This order has no open cash or transfer payment.", code="not_manual", field="payment_status")
+    payment = Payment(
+        PaymentId(ids.new()), order.id, "manual", order.payment_method, Attempt.PENDING, order.total_minor,
+        order.currency, created_at=tx.ctx.now,
+    )  # fmt: skip
+    await payments.insert(tx, payment, None, None)
+    return payment
+
+
+async def _send_refund(rt: Runtime, ctx: Ctx, refund: Refund) -> None:
+    """Asks the provider for a booked refund, as often as needed: the refund's id makes it one. Whatever goes wrong, it
+    stays booked and the worker asks again."""
+    try:
+        await _ask_for_refund(rt, ctx, refund)
+    except (Upstream, NoCredentials):
+        return
+    except Exception:
+        log.exception("a refund could not be sent", extra={"refund": str(refund.id)})
+
+
+async def _ask_for_refund(rt: Runtime, ctx: Ctx, refund: Refund) -> None:
     async with rt.db.begin(ctx) as tx:
         payment = await payments.get(tx, refund.payment_id)
         assert payment is not None
@@ -213,26 +240,30 @@ async def send_refund(rt: Runtime, ctx: Ctx, refund: Refund) -> None:
     request = RefundRequest(
         refund.id, payment.id, payment.reference or "", Money(refund.amount_minor, payment.currency), refund.reason
     )
-    try:
-        answer: RefundReceipt = await rt.payments[payment.provider].refund(account, request)
-    except Upstream:
-        return  # it stays booked, and the worker asks again
+    answer: RefundReceipt = await rt.payments[payment.provider].refund(account, request)
     if answer.pending:
         return
     async with rt.db.begin(ctx) as tx:
         await steps.finish_refund(tx, refund, answer.succeeded, answer.reference)
 
 
-async def close_payment(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
-    """Makes an open payment impossible to pay. If it was paid meanwhile, `settle` gives the money back."""
+async def _close_payment(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
+    """Makes an open payment impossible to pay. If it was paid meanwhile, `settle` gives the money back. Whatever goes
+    wrong, the worker closes it."""
+    try:
+        await _ask_to_close(rt, ctx, payment)
+    except (Upstream, NoCredentials):
+        return
+    except Exception:
+        log.exception("a payment could not be closed", extra={"payment": str(payment.id)})
+
+
+async def _ask_to_close(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
     async with rt.db.begin(ctx) as tx:
         account = await provider_account(rt, tx, payment.provider)
-    try:
-        receipt = await rt.payments[payment.provider].cancel(account, payment.id, payment.reference)
-    except Upstream:
-        return
+    receipt = await rt.payments[payment.provider].cancel(account, payment.id, payment.reference)
     if receipt.outcome is Outcome.UNKNOWN:
-        receipt = Receipt(Outcome.EXPIRED)
+        return  # perhaps the charge is only on its way
     async with rt.db.begin(ctx) as tx:
         await steps.settle(tx, payment, receipt)
 
@@ -240,9 +271,9 @@ async def close_payment(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
 async def resume_refunds(rt: Runtime, ctx: Ctx) -> int:
     """For the worker: asks again about refunds whose answer never came. How many were asked about."""
     async with rt.db.begin(ctx) as tx:
-        due = await payments.claim_due_refunds(tx, ctx.now, ctx.now + steps.RETRY)
+        due = await payments.claim_due_refunds(tx, ctx.now, steps.RETRY)
     for booked in due:
-        await send_refund(rt, ctx, booked)
+        await _send_refund(rt, ctx, booked)
     return len(due)
 
 

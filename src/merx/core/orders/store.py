@@ -85,7 +85,7 @@ MOVE = """
 with before as (
   select id, status from orders where tenant_id = $1 and id = $2 for no key update),
 moved as (
-  update orders o set status = $3, version = o.version + 1, updated_at = $5
+  update orders o set status = $3, hold_expires_at = null, version = o.version + 1, updated_at = $5
   from before b where o.tenant_id = $1 and o.id = b.id and b.status = any($4::text[])
   returning o.id, b.status as from_status)
 insert into order_history (tenant_id, order_id, id, from_status, to_status, actor, note, created_at)
@@ -267,7 +267,8 @@ async def page(tx: Tx, query: OrderQuery) -> OrderPage:
 
 
 async def move(tx: Tx, order_id: OrderId, target: Status, note: str = "") -> Status | None:
-    """The status it came from, or None where the order is not in a state that `target` may follow."""
+    """The status it came from, or None where the order is not in a state that `target` may follow. Only a pending
+    order's hold on stock can run out."""
     row = await tx.row(
         MOVE,
         order_id,
@@ -287,7 +288,7 @@ async def set_stock(tx: Tx, order_id: OrderId, target: StockState) -> bool:
 
 
 async def set_payment(tx: Tx, order_id: OrderId, status: PaymentStatus, keep_hold: bool = False) -> None:
-    """`keep_hold`: the hold on its stock does not run out any more."""
+    """`keep_hold`: its hold on stock does not run out any more."""
     await tx.rows(SET_PAYMENT, order_id, status.value, keep_hold, tx.ctx.now)
 
 

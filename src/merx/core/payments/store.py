@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,8 +15,8 @@ from merx.ports import Charge, Receipt
 
 TABLES = ("payments", "refunds", "provider_events")
 
-_COLUMNS = """id, order_id, provider, method, status, amount_minor, currency, captured_minor, refunded_minor, reference, url,
-  client, reason, created_at"""
+_COLUMNS = """id, order_id, provider, method, status, amount_minor, currency, captured_minor, refunded_minor, reference,
+  url, client, reason, created_at"""
 _REFUND_COLUMNS = "id, order_id, payment_id, amount_minor, reason, status, reference, created_at"
 
 INSERT = """
@@ -27,7 +27,7 @@ returning id
 """
 MOVE = f"""
 update payments set status = $3, reference = coalesce($4, reference), url = coalesce($5, url),
-  client = coalesce($6::jsonb, client), reason = $7, captured_minor = $8, check_at = $9, updated_at = $10
+  client = coalesce($6::jsonb, client), reason = $7, captured_minor = $8, check_at = $9, checks = 0, updated_at = $10
 where tenant_id = $1 and id = $2 and status = any($11::text[]) returning {_COLUMNS}
 """
 BY_ID = f"select {_COLUMNS} from payments where tenant_id = $1 and id = $2"
@@ -35,8 +35,9 @@ LOCK = f"{BY_ID} for no key update"
 BY_REFERENCE = f"select {_COLUMNS} from payments where tenant_id = $1 and provider = $2 and reference = $3"
 OF_ORDER = f"select {_COLUMNS} from payments where tenant_id = $1 and order_id = $2 order by id desc"
 CHARGE = "select charge from payments where tenant_id = $1 and id = $2"
+_PAUSE = "check_at = $2::timestamptz + $3::interval * power(2, least({}.checks, 7))"  # the next check, should this one settle nothing
 CLAIM_DUE = f"""
-update payments p set check_at = $3, checks = p.checks + 1
+update payments p set {_PAUSE.format("p")}, checks = p.checks + 1
 from (select d.id from payments d where d.tenant_id = $1 and d.check_at is not null and d.check_at <= $2
   order by d.check_at limit 20 for no key update skip locked) due
 where p.tenant_id = $1 and p.id = due.id
@@ -45,11 +46,14 @@ returning {", ".join("p." + name.strip() for name in _COLUMNS.split(","))}
 POSTPONE = "update payments set check_at = $3 where tenant_id = $1 and id = $2 returning id"
 RESERVE_REFUND = """
 update payments set refunded_minor = refunded_minor + $3, updated_at = $4
-where tenant_id = $1 and id = $2 and refunded_minor + $3 <= captured_minor returning refunded_minor, captured_minor
+where tenant_id = $1 and id = $2 and refunded_minor + $3 <= captured_minor returning id
 """
 UNDO_REFUND = """
-update payments set refunded_minor = refunded_minor - $3, updated_at = $4 where tenant_id = $1 and id = $2
-returning refunded_minor, captured_minor
+update payments set refunded_minor = refunded_minor - $3, updated_at = $4 where tenant_id = $1 and id = $2 returning id
+"""
+MONEY_OF_ORDER = """
+select coalesce(sum(captured_minor), 0)::bigint, coalesce(sum(refunded_minor), 0)::bigint from payments
+where tenant_id = $1 and order_id = $2
 """
 INSERT_REFUND = """
 insert into refunds (tenant_id, id, order_id, payment_id, amount_minor, reason, status, check_at, actor, created_at,
@@ -62,7 +66,7 @@ update refunds set status = $3, reference = coalesce($4, reference), check_at = 
 where tenant_id = $1 and id = $2 and status = 'pending' returning {_REFUND_COLUMNS}
 """
 CLAIM_DUE_REFUNDS = f"""
-update refunds r set check_at = $3, checks = r.checks + 1
+update refunds r set {_PAUSE.format("r")}, checks = r.checks + 1
 from (select d.id from refunds d where d.tenant_id = $1 and d.check_at is not null and d.check_at <= $2
   order by d.check_at limit 20 for no key update skip locked) due
 where r.tenant_id = $1 and r.id = due.id
@@ -159,23 +163,28 @@ async def charge_of(tx: Tx, payment_id: PaymentId) -> Charge | None:
     return msgspec.json.decode(row[0], type=Charge) if row and row[0] != "{}" else None
 
 
-async def claim_due(tx: Tx, moment: datetime, again_at: datetime) -> list[Payment]:
-    """Up to twenty payments whose hour has come; each is due again at `again_at`, should this worker die over it."""
-    return [payment_of(row) for row in await tx.rows(CLAIM_DUE, moment, again_at)]
+async def claim_due(tx: Tx, moment: datetime, pause: timedelta) -> list[Payment]:
+    """Up to twenty payments whose hour has come; each is due again after `pause`, which doubles with every check that
+    settles nothing, should this worker die over it or learn nothing."""
+    return [payment_of(row) for row in await tx.rows(CLAIM_DUE, moment, pause)]
 
 
 async def postpone(tx: Tx, payment_id: PaymentId, check_at: datetime | None) -> None:
     await tx.rows(POSTPONE, payment_id, check_at)
 
 
-async def reserve_refund(tx: Tx, payment_id: PaymentId, amount_minor: int) -> tuple[int, int] | None:
-    """(refunded, captured) after it, or None where more would be given back than was taken."""
-    row = await tx.row(RESERVE_REFUND, payment_id, amount_minor, tx.ctx.now)
-    return (row[0], row[1]) if row else None
+async def reserve_refund(tx: Tx, payment_id: PaymentId, amount_minor: int) -> bool:
+    """False where more would be given back than was taken."""
+    return await tx.row(RESERVE_REFUND, payment_id, amount_minor, tx.ctx.now) is not None
 
 
-async def undo_refund(tx: Tx, payment_id: PaymentId, amount_minor: int) -> tuple[int, int]:
-    row = await tx.row(UNDO_REFUND, payment_id, amount_minor, tx.ctx.now)
+async def undo_refund(tx: Tx, payment_id: PaymentId, amount_minor: int) -> None:
+    await tx.rows(UNDO_REFUND, payment_id, amount_minor, tx.ctx.now)
+
+
+async def money_of_order(tx: Tx, order_id: OrderId) -> tuple[int, int]:
+    """(captured, refunded) over all of an order's attempts."""
+    row = await tx.row(MONEY_OF_ORDER, order_id)
     assert row is not None
     return row[0], row[1]
 
@@ -200,8 +209,8 @@ async def finish_refund(tx: Tx, refund_id: RefundId, status: RefundStatus, refer
     return refund_of(row) if row else None
 
 
-async def claim_due_refunds(tx: Tx, moment: datetime, again_at: datetime) -> list[Refund]:
-    return [refund_of(row) for row in await tx.rows(CLAIM_DUE_REFUNDS, moment, again_at)]
+async def claim_due_refunds(tx: Tx, moment: datetime, pause: timedelta) -> list[Refund]:
+    return [refund_of(row) for row in await tx.rows(CLAIM_DUE_REFUNDS, moment, pause)]
 
 
 async def record_event(tx: Tx, provider: str, event_id: str, kind: str) -> bool:
