@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -30,3 +31,11 @@ async def worker_database(worker_dsn: Dsn) -> AsyncIterator[Database]:
     found = await Database.open(worker_dsn.app, pool_size=8)
     yield found
     await found.close()
+
+
+@pytest.fixture
+async def worker_owner(worker_dsn: Dsn) -> AsyncIterator[Any]:
+    assert worker_dsn.owner is not None
+    conn = await asyncpg.connect(**worker_dsn.owner)
+    yield conn
+    await conn.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -168,11 +169,11 @@ async def test_stopping_by_cancelling_ends_everything(mine: HookShop, due: list[
     assert ended.is_set()
 
 
-async def test_every_kind_of_work_has_a_handler(mine: HookShop, owner: Any) -> None:
+async def test_every_kind_of_work_has_a_handler(mine: HookShop, worker_owner: Any) -> None:
     """What the two questions can answer is what the tables of the worker know."""
     for function, known in (("work_due", {*JOBS, DELIVERIES}), ("stale_rows", set(SWEEPS))):
-        text = await owner.fetchval("select prosrc from pg_proc where proname = $1", function)
-        asked = {part.partition("'")[0] for part in text.split("select distinct '")[1:]}
+        text = await worker_owner.fetchval("select prosrc from pg_proc where proname = $1", function)
+        asked = set(re.findall(r"\(select (?:distinct )?'(\w+)'", text))
         assert asked == known, function
     assert set(CHORES) == {"simulator callbacks", "quota windows"}
 
@@ -193,18 +194,18 @@ async def test_the_question_names_tenants_with_work_and_hides_the_busy(mine: Hoo
     assert await kinds([tenant]) == set()
 
 
-async def test_the_sweep_clears_what_is_past_its_time(mine: HookShop, owner: Any) -> None:
+async def test_the_sweep_clears_what_is_past_its_time(mine: HookShop, worker_owner: Any) -> None:
     await mine.endpoint("https://hooks.example.com/")
     await mine.happen(3)
     await mine.relay()
     old = "update outbox set created_at = created_at - interval '8 days' where tenant_id = $1"
-    await owner.execute(old, mine.ctx.tenant)
+    await worker_owner.execute(old, mine.ctx.tenant)
     await mine.happen(1)
-    await owner.execute(
+    await worker_owner.execute(
         "update webhook_deliveries set state = 'dead', finished_at = now() - interval '31 days' where tenant_id = $1",
         mine.ctx.tenant,
     )
-    await owner.execute(
+    await worker_owner.execute(
         """insert into idempotency_keys (tenant_id, principal, key, fingerprint, state, locked_until, created_at)
         values ($1, 'key:1', 'k', 'x', 'started', now(), now() - interval '25 hours')""",
         mine.ctx.tenant,
@@ -212,7 +213,9 @@ async def test_the_sweep_clears_what_is_past_its_time(mine: HookShop, owner: Any
     assert await loop.sweep(mine.rt) >= 7
     assert (await service.list_events(mine.rt, mine.ctx))[1] == 1
     assert await mine.deliveries() == []
-    assert await owner.fetchval("select count(*) from idempotency_keys where tenant_id = $1", mine.ctx.tenant) == 0
+    assert (
+        await worker_owner.fetchval("select count(*) from idempotency_keys where tenant_id = $1", mine.ctx.tenant) == 0
+    )
 
 
 async def test_a_sweep_that_fails_leaves_the_others_alone(mine: HookShop, monkeypatch: pytest.MonkeyPatch) -> None:
