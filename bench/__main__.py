@@ -50,8 +50,10 @@ async def measure(
         await owner.execute("vacuum analyze")
         bench = Bench(plan, rt, shop, dsn.app, folder, url)
         measured = await bench.reads()
-        measured.append(await bench.add_to_cart(owner))
+        tokens = await bench.adders(owner)
+        measured.append(await bench.add_to_cart(owner, tokens))
         measured.append(await bench.check_out(owner))
+        measured += await bench.commerce(owner, tokens)
         scale = await grown(plan, rt, owner, dsn.app, folder, url)
     await owner.close()
     return measured, scale
@@ -71,7 +73,7 @@ async def grown(plan: Plan, rt: Any, owner: Any, connect: Any, folder: Path, url
         found[str(count)] = {
             "list": bench.get([f"{base}?per_page=20&n=#"]).per_second,
             "detail": bench.get([f"{base}{product.slug}/?n=#" for product in shop.products]).per_second,
-            "add_to_cart": (await bench.add_to_cart(owner)).http.per_second,
+            "add_to_cart": (await bench.add_to_cart(owner, await bench.adders(owner))).http.per_second,
             "checkout": (await bench.check_out(owner)).http.per_second,
         }
     return found

@@ -71,11 +71,14 @@ class Bench:
         sent = await recording.record(self.rt, lambda rt: catalog.list_products(rt, self.shop.ctx, query))
         return self.run(recording.script(sent, {}))
 
+    async def adders(self, conn: asyncpg.Connection) -> list[str]:
+        """Signed-in shoppers, with their tokens."""
+        return await shops.shoppers(self.rt, conn, self.shop, ADDERS, self.plan.shoppers)
+
     # ── Writes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def add_to_cart(self, conn: asyncpg.Connection) -> Measured:
+    async def add_to_cart(self, conn: asyncpg.Connection, tokens: Sequence[str]) -> Measured:
         plan, products = self.plan, self.shop.products
-        tokens = await shops.shoppers(self.rt, conn, self.shop, ADDERS, plan.shoppers)
         await shops.customers_only(conn, self.shop, CEILING + 5, plan.shoppers)
         spelt = [ids.encode("prod", product.id) for product in products]
         rows = [
@@ -137,6 +140,38 @@ class Bench:
         script = recording.script(sent, known, variables)
         return _measured("checkout", http, self.run(script, min(rounds, 250 * plan.seconds)), 0.30)
 
+    # ── The Commerce API ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def commerce(self, conn: asyncpg.Connection, tokens: Sequence[str]) -> list[Measured]:
+        """A list from memory, and an order in one call at 8 connections, by the shoppers of `add_to_cart`."""
+        plan, products = self.plan, self.shop.products
+        listing = await self.ceiling_of_list(ProductQuery(sort=Sort.NEWEST, limit=20))
+        keys = shops.lines(self.folder / "keys.txt", self.shop.keys)
+        args = (self.shop.host, "/commerce/v2/products?pageSize=20", keys)
+        read = wrk.run(self.url, "keys", plan.seconds, plan.connections, *args)
+        rows = [
+            f'{token}\t{{"items":[{{"productId":"{products[n % len(products)].id}","quantity":1}}],"paymentMethod":"cod"}}'
+            for n, token in enumerate(tokens)
+        ]
+        file = shops.lines(self.folder / "orders.txt", rows)
+        http = wrk.run(self.url, "post", plan.seconds, 8, self.shop.host, "/commerce/v2/orders", file)
+        buyer = shops.numbered(ADDERS, 0)
+        ctx = self._shopper(buyer)
+        request = CheckoutRequest(items=(Item(products[0].id, 1),), customer_id=ctx.customer_id(), payment_method="cod")
+
+        async def once(rt: Runtime) -> None:
+            await auth.authenticate(rt, tokens[0])
+            await checkout.place(rt, ctx, request)
+
+        known = self._known(0) | {buyer: shops.numbered_sql(CEILING + 5, "c")}
+        variables = [
+            "\\set i :i + 1", f"\\set k {SPARE}000000000 + :client_id * 1000000 + :i",
+            f"\\set c random(0, {plan.shoppers - 1})", f"\\set p random(0, {len(products) - 1})",
+        ]  # fmt: skip
+        script = recording.script(await recording.record(self.rt, once), known, variables)
+        ceiling = self.run(script, clients=8)
+        return [_measured("commerce_list", read, listing, 3.0), _measured("commerce_order", http, ceiling, 0.30)]
+
     def _known(self, recorded: int) -> dict[UUID, str]:
         """The recorded product and variant become those of pgbench's variable p; the tenant stays what it is."""
         products = self.shop.products
@@ -152,10 +187,10 @@ class Bench:
         scopes = frozenset({"catalog:read", "cart:write", "checkout:write", "orders:own"})
         return Ctx(self.shop.ctx.tenant, ActorKind.CUSTOMER, customer, scopes=scopes, source="baas")
 
-    def run(self, script: str, rounds: int | None = None) -> pgbench.Ceiling:
+    def run(self, script: str, rounds: int | None = None, clients: int | None = None) -> pgbench.Ceiling:
         plan = self.plan
         tenant = self.shop.ctx.tenant
-        return pgbench.run(script, self.folder, self.connect, tenant, plan.seconds, plan.connections, rounds)
+        return pgbench.run(script, self.folder, self.connect, tenant, plan.seconds, clients or plan.connections, rounds)
 
 
 def _measured(name: str, http: wrk.Figures, ceiling: pgbench.Ceiling, wanted: float) -> Measured:

@@ -31,8 +31,7 @@ ADJECTIVES = (
 NOUNS = (
     "Headphones Speaker Lamp Backpack Kettle Tent Camera Jacket Watch Mug Keyboard Bottle Boots Drone Charger".split()
 )
-CARTS_AT = 10**9
-"""Carts over HTTP are numbered from 0, those for pgbench from here: an id is its number written in decimal digits."""
+KEYS = 64
 
 
 class Shop(msgspec.Struct):
@@ -40,15 +39,16 @@ class Shop(msgspec.Struct):
     host: str
     key: str
     products: list[Product]
+    keys: list[str]  # more of them, for APIs that limit each key
 
 
 def numbered(prefix: int, number: int) -> UUID:
     return UUID(f"{prefix:08d}{number:024d}")
 
 
-def numbered_sql(prefix: int) -> str:
-    """The same in SQL, of pgbench's variable k."""
-    return f"('{prefix:08d}' || lpad((:k)::text, 24, '0'))::uuid"
+def numbered_sql(prefix: int, variable: str = "k") -> str:
+    """The same in SQL, of one of pgbench's variables."""
+    return f"('{prefix:08d}' || lpad((:{variable})::text, 24, '0'))::uuid"
 
 
 def drafts(count: int) -> Iterator[ProductDraft]:
@@ -74,9 +74,12 @@ async def open_shop(rt: Runtime, name: str, products: int, sampled: int) -> Shop
     await tenants.set_plan(rt, system(PLATFORM_TENANT, "bench"), tenant.id, Plan.ENTERPRISE, 10_000_000)
     ctx = system(tenant.id, "bench")
     await transfer.bulk_load(rt, ctx, drafts(products))
-    key = await keys.create(rt, ctx, "bench", KeyType.SECRET, sorted(STOREFRONT_SCOPES))
+    made = [
+        (await keys.create(rt, ctx, f"bench {n}", KeyType.SECRET, sorted(STOREFRONT_SCOPES))).secret
+        for n in range(KEYS)
+    ]
     page = await catalog.list_products(rt, ctx, ProductQuery(sort=Sort.OLDEST, limit=sampled))
-    return Shop(ctx, f"{tenant.slug}.{rt.settings.base_domain}", key.secret, list(page.items))
+    return Shop(ctx, f"{tenant.slug}.{rt.settings.base_domain}", made[0], list(page.items), made)
 
 
 async def shoppers(rt: Runtime, conn: asyncpg.Connection, shop: Shop, prefix: int, count: int) -> list[str]:

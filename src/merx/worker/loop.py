@@ -24,7 +24,7 @@ from merx.worker.jobs import CHORES, DELIVERIES, JOBS, SWEEPS, Chore, ForTenant,
 
 POLL_SECONDS = 0.25
 JITTER = 0.2
-AT_MOST_EVERY = 0.02  # a busy shop commits events all the time; what comes meanwhile is found in one look
+AT_MOST_EVERY = 0.1  # a busy shop commits events all the time; what comes meanwhile is found in one look
 NOTHING_DONE_REST = 1.0
 LONGEST_REST = 60.0
 JOB_SECONDS = 120.0
