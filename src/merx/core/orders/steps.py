@@ -25,7 +25,7 @@ from merx.kernel.ids import RefundId
 from merx.kernel.money import Money
 from merx.ports import Outcome, Receipt
 
-RETRY = timedelta(seconds=20)
+RETRY = timedelta(seconds=10)
 """How long after a provider was asked, or should have been, the worker asks again."""
 
 IN_FLIGHT = timedelta(minutes=2)
