@@ -131,7 +131,7 @@ def test_forwarded_addresses_count_from_trusted_proxies_only() -> None:
 
 def test_behind_a_trusted_proxy() -> None:
     app = App(runtime(trusted_proxies=(ip_network("127.0.0.0/8"),)))
-    with served(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with served(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         sent = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7", "X-Forwarded-Proto": "https"}
         answer = client.get(WHO, headers=sent)
         assert answer.json()["address"] == "203.0.113.7" and answer.json()["https"] is True
@@ -139,7 +139,7 @@ def test_behind_a_trusted_proxy() -> None:
 
 
 def test_the_sixty_first_request_is_429() -> None:
-    with served(App()) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with served(App()) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         sent = {"X-API-Key": FREE}
         left, ends = [], set()
         for number in range(60):
@@ -175,7 +175,7 @@ def test_a_dialect_may_have_limits_of_its_own() -> None:
 def test_more_keys_do_not_make_more_of_the_plan() -> None:
     app = App()
     app.authority.keys = {f"pk_live_{n}": credential(Plan.FREE, actor=100 + n) for n in range(20)}
-    with served(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with served(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         good = sum(
             client.get(WHO, headers={"X-API-Key": key}).status_code == 200
             for key in app.authority.keys

@@ -100,7 +100,7 @@ def test_every_logger_writes_the_same_clean_lines(lines: Any) -> None:
 
 def test_a_request_leaves_one_line_without_its_secrets(tmp_path: Path) -> None:
     path = tmp_path / "requests"
-    with served(App(log_to=path)) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with served(App(log_to=path)) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         ids = [
             client.get(f"/fake/v1/things/?api_key={KEY}&sort=name").headers["x-request-id"],
             client.get("/fake/v1/things/canary@example.com", headers={"X-API-Key": SECRET}).headers["x-request-id"],

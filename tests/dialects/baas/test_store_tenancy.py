@@ -110,7 +110,7 @@ async def test_host_key_and_token_must_agree(two: Two, method: str, path: str, b
         {"X-API-Key": two.ours.key, **two.mallory},
         {"Host": their_host, "X-API-Key": two.ours.key, **two.mallory},
     ]
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         for headers in mixes:
             answer = await client.request(method, url, headers=headers, json=body)
             assert refused(answer, 403)["code"] == "wrong_tenant", headers
