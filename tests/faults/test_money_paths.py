@@ -22,11 +22,13 @@ from merx.core.coupons.model import CouponRefused, CouponType
 from merx.core.coupons.service import CouponDraft
 from merx.core.inventory import service as inventory
 from merx.core.orders import service as orders
-from merx.core.orders.model import Order, PaymentStatus, Status, StockState
+from merx.core.orders.model import Address, Order, PaymentStatus, Status, StockState
+from merx.core.shipping import service as shipping
+from merx.core.shipping.model import ShippingMethod
 from merx.core.tenants.model import NoCredentials
 from merx.db.database import Database
 from merx.kernel.context import Ctx
-from merx.kernel.errors import Conflict, Declined, Invalid, MerxError, NotFound, Refused, Upstream
+from merx.kernel.errors import Busy, Conflict, Declined, Invalid, MerxError, NotFound, Refused, Upstream
 from merx.kernel.ids import OrderId
 from merx.kernel.money import Currency, Money
 from merx.ports import Outcome
@@ -105,7 +107,7 @@ async def test_a_page_left_open_is_closed_when_the_order_is_paid_otherwise(datab
     page = (await checkout.pay_order(shop.rt, shop.ctx, placed.order.id, None, None)).payment
     till.payments[first].outcome, till.payments[first].captured = Outcome.CAPTURED, page.amount
     assert await tell(shop, till.notice(first))
-    await heal(shop, seconds=1)
+    assert await healing.resume_payments(shop.rt, shop.later(shop.ctx, seconds=1)) == 1
     assert till.payments[page.id].outcome is Outcome.EXPIRED
     assert (await order_now(shop, placed.order.id)).status is Status.CONFIRMED
     await good(shop, till)
@@ -287,6 +289,7 @@ async def test_cancelled_while_the_charge_is_on_its_way(database: Database, toke
         if call == "charge" and when == "before":
             order_id = await shop.value("select id from orders where tenant_id = $1")
             await orders.cancel(shop.rt, shop.ctx, order_id, "at this very moment")
+            assert await healing.resume_payments(shop.rt, shop.later(shop.ctx, seconds=25)) == 1
         if call == "charge" and when == "after":
             raise Crash
 
@@ -502,6 +505,41 @@ async def test_a_page_that_can_not_be_closed_is_not_asked_about_without_pause(da
     await good(shop, till)
 
 
+async def test_the_end_of_a_hold_is_the_providers_to_tell(database: Database) -> None:
+    """Paid a moment ago, and nobody has told us; or our database is away just when the provider tells."""
+    shop, till = await open_till(database)
+    placed, _ = await one_order(shop)
+    till.end(placed.payment.id, Outcome.CAPTURED)
+    late = shop.later(shop.ctx, minutes=31)
+
+    async def away(call: str, when: str) -> None:
+        if when == "after":
+            raise Busy
+
+    till.around = away
+    assert await healing.expire_holds(shop.rt, late) == 0
+    assert (await order_now(shop, placed.order.id)).status is Status.PENDING
+    till.around = None
+    await healing.expire_holds(shop.rt, late)
+    assert (await order_now(shop, placed.order.id)).payment_status is PaymentStatus.PAID
+    await good(shop, till)
+
+
+async def test_a_refund_answered_twice_at_once_is_told_once(database: Database) -> None:
+    shop, till = await open_till(database)
+    placed, _ = await one_order(shop, token=GOOD)
+
+    async def around(call: str, when: str) -> None:
+        if when == "after":
+            till.around = None
+            assert await orders.resume_refunds(shop.rt, shop.later(shop.ctx, seconds=25)) == 1
+
+    till.around = around
+    await orders.refund(shop.rt, shop.ctx, placed.order.id, 400, "part")
+    assert await events(shop, "order.refunded") == 1 and till.kept == 600
+    await good(shop, till)
+
+
 async def test_an_unpaid_order_the_merchant_confirmed_is_kept_and_comes_up_no_more(database: Database) -> None:
     shop, till = await open_till(database)
     placed, _ = await one_order(shop)
@@ -616,7 +654,19 @@ async def test_texts_too_long_or_not_text_at_all_change_nothing(database: Databa
         buy(shop, shopper, token=endless),
         buy(shop, shopper, token="a\0b"),
         buy(shop, shopper, notes="a\0b"),
+        buy(shop, shopper, shipping_address=Address(line1="a\0b")),
+        buy(shop, shopper, billing_address=Address(name=endless)),
+        buy(shop, shopper, buyer=Buyer("a@example.com", "a\0b", "\0")),
+        buy(shop, shopper, success_url="http://["),
+        buy(shop, shopper, success_url="https://evil.example/"),
+        buy(shop, shopper, cancel_url="javascript:alert(1)"),
+        buy(shop, shopper, coupon_code=endless),
+        buy(shop, shopper, shipping_method=endless),
         checkout.pay_order(shop.rt, shop.ctx, ident, endless, None),
+        coupons.create(shop.rt, shop.ctx, CouponDraft("A", CouponType.FREE_SHIPPING, minimum_minor=-1)),
+        coupons.create(shop.rt, shop.ctx, CouponDraft("A", CouponType.FREE_SHIPPING, minimum_minor=10**30)),
+        shipping.put(shop.rt, shop.ctx, ShippingMethod("van", "Van", 1, free_over_minor=-1)),
+        shipping.put(shop.rt, shop.ctx, ShippingMethod("van", "Van", 1, position=-(10**12))),
     ]
     for wanted in tries:
         with pytest.raises((Invalid, Refused)):

@@ -169,6 +169,10 @@ where o.tenant_id = $1 and (e.created is distinct from 1 or e.paid > 1 or e.canc
   or (o.status = 'cancelled') <> (e.cancelled = 1)
   or o.payment_status in ('paid', 'partially_refunded') and o.flagged is null and e.paid <> 1)
 """
+REFUNDS_UNTOLD = """
+select abs((select count(*) from refunds where tenant_id = $1 and status = 'succeeded')
+  - (select count(*) from outbox where tenant_id = $1 and kind = 'order.refunded'))
+"""
 REFUNDS_ADD_UP = """
 select count(*) from payments p where p.tenant_id = $1 and p.refunded_minor <> (
   select coalesce(sum(r.amount_minor), 0) from refunds r
@@ -191,7 +195,8 @@ select count(*) from coupons c where c.tenant_id = $1 and (
   or c.used <> (select coalesce(sum(u.used), 0) from coupon_uses u where u.tenant_id = $1 and u.coupon_id = c.id))
 """
 ORACLES = {
-    name: globals()[name] for name in "WRONGLY_PAID NO_PATH WRONG_EVENTS REFUNDS_ADD_UP ONE_HOLD COUPON_USES".split()
+    name: globals()[name]
+    for name in "WRONGLY_PAID NO_PATH WRONG_EVENTS REFUNDS_UNTOLD REFUNDS_ADD_UP ONE_HOLD COUPON_USES".split()
 }
 
 

@@ -15,7 +15,7 @@ from merx.core.payments.model import OPEN, Payment
 from merx.core.payments.model import Status as Attempt
 from merx.core.tenants.accounts import account as provider_account
 from merx.kernel.context import Ctx
-from merx.kernel.errors import MerxError
+from merx.kernel.errors import Busy, MerxError
 from merx.kernel.ids import OrderId
 from merx.ports import Outcome, Receipt
 from merx.runtime import Runtime
@@ -52,14 +52,17 @@ async def resume_payments(rt: Runtime, ctx: Ctx) -> int:
     return len(due)
 
 
-async def _resume(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
-    """Whatever goes wrong with one payment is logged and holds up no other; it comes up again, more and more seldom."""
+async def _resume(rt: Runtime, ctx: Ctx, payment: Payment) -> bool:
+    """Whatever goes wrong with one payment is logged and holds up no other; it comes up again, more and more seldom.
+    False where it was our own database that gave no answer: what the provider said may have been lost with it."""
     try:
         await _ask_about(rt, ctx, payment)
     except MerxError as wrong:
         log.warning("a payment is still open", extra={"payment": str(payment.id), "code": wrong.code})
+        return not isinstance(wrong, Busy)
     except Exception:
         log.exception("a payment could not be checked", extra={"payment": str(payment.id)})
+    return True
 
 
 async def _ask_about(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
@@ -104,13 +107,12 @@ async def expire_holds(rt: Runtime, ctx: Ctx) -> int:
         expired = await orders.expired(tx, ctx.now)
     done = 0
     for order_id in expired:
-        async with rt.db.begin(ctx) as tx:
-            attempts = await payments.of_order(tx, order_id)
-        for attempt in attempts:
-            if attempt.status in OPEN and attempt.provider != "manual":
-                await _resume(rt, ctx, attempt)
         try:
-            done += await _expire(rt, ctx, order_id)
+            async with rt.db.begin(ctx) as tx:
+                attempts = await payments.of_order(tx, order_id)
+            running = [one for one in attempts if one.status in OPEN and one.provider != "manual"]
+            if all([await _resume(rt, ctx, one) for one in running]):
+                done += await _expire(rt, ctx, order_id)
         except MerxError as wrong:
             log.warning("an order's hold ran out and stays", extra={"order": str(order_id), "code": wrong.code})
         except Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from merx.core.cart.model import MAX_LINES, Basket, BasketLine, Cart, Item
 from merx.core.cart.rules import check_quantity
@@ -214,13 +214,21 @@ def check_return(url: str | None, field: str, default: str, allowed: Sequence[st
     behind a payment is a present to phishers."""
     if url is None:
         return default
-    parts = urlsplit(url)
-    origin = f"{parts.scheme}://{parts.netloc}".lower()
-    own = urlsplit(default)
-    if len(url) > 2000 or parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
+    parts, own = _split(url), urlsplit(default)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
         raise Invalid("This must be an http:// or https:// address of at most 2000 characters.", field=field)
+    origin = f"{parts.scheme}://{parts.netloc}".lower()
     if origin != f"{own.scheme}://{own.netloc}".lower() and origin not in [one.lower().rstrip("/") for one in allowed]:
         raise Invalid(
             "This address is not among the shop's allowed origins; add its origin in the settings.", field=field
         )
     return url
+
+
+def _split(url: str) -> SplitResult | None:
+    if len(url) > 2000 or not url.isprintable() or " " in url:
+        return None
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None

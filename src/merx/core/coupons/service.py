@@ -94,6 +94,8 @@ def _checked(draft: CouponDraft) -> dict[str, Any]:
         raise Invalid("A percentage is more than 0 and at most 100.", field="value")
     if draft.type is CouponType.FIXED and not 0 < draft.amount_minor <= MAX_MINOR:
         raise Invalid("A fixed discount is more than 0.", field="value")
+    if not 0 <= draft.minimum_minor <= MAX_MINOR:
+        raise Invalid("A minimum is not negative.", field="minimum")
     if draft.starts_at and draft.ends_at and draft.starts_at >= draft.ends_at:
         raise Invalid("A coupon ends after it starts.", field="ends_at")
     for name in ("usage_limit", "per_customer_limit"):

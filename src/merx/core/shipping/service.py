@@ -32,6 +32,10 @@ async def put(rt: Runtime, ctx: Ctx, method: ShippingMethod) -> ShippingMethod:
         raise Invalid("A name has 1 to 255 characters.", field="name")
     if not 0 <= method.price_minor <= MAX_MINOR:
         raise Invalid("A price is not negative.", field="price")
+    if method.free_over_minor is not None and not 0 <= method.free_over_minor <= MAX_MINOR:
+        raise Invalid("The amount from which sending is free is not negative.", field="free_over")
+    if not 0 <= method.position < 2**31:
+        raise Invalid("A position is not negative.", field="position")
     async with rt.db.begin(ctx) as tx:
         return await store.put(tx, method)
 
