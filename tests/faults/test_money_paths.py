@@ -212,6 +212,18 @@ async def test_amounts_of_any_size_and_exponent_come_through_whole(
     await good(shop, till)
 
 
+@pytest.mark.parametrize(("token", "stands"), [(GOOD, "refunded"), (None, "failed")])
+async def test_the_event_of_a_cancellation_says_where_the_money_is(
+    database: Database, token: str | None, stands: str
+) -> None:
+    shop, till = await open_till(database)
+    placed, _ = await one_order(shop, token=token)
+    await orders.cancel(shop.rt, shop.ctx, placed.order.id, "no")
+    sql = "select facts ->> 'payment_status' from outbox where tenant_id = $1 and kind = 'order.cancelled'"
+    assert await shop.value(sql) == stands
+    await good(shop, till)
+
+
 # ── Cash, and cards after all ────────────────────────────────────────────────────────────────────────────────────────
 
 

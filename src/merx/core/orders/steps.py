@@ -185,12 +185,15 @@ async def let_go(tx: Tx, order: Order, note: str, target: Status = Status.CANCEL
     by the caller. Open payments are closed by the caller after the commit, or by the worker."""
     if await store.move(tx, order.id, target, note) is None:
         return
-    if rules.unpaid(order) and (await payments.money_of_order(tx, order.id))[0] == 0:
-        await store.set_payment(tx, order.id, PaymentStatus.FAILED)
+    captured, refunded = await payments.money_of_order(tx, order.id)
+    stands = rules.payment_status(order.total_minor, captured, refunded, order.payment_status)
+    if rules.unpaid(order) and captured == 0:
+        stands = PaymentStatus.FAILED
+        await store.set_payment(tx, order.id, stands)
         await _reopen_cart(tx, order)
     if order.coupon_id is not None and order.stock_state is StockState.HELD:
         await coupons.give_back(tx, order.coupon_id, order.shopper)
-    cancelled = msgspec.structs.replace(order, status=target)
+    cancelled = msgspec.structs.replace(order, status=target, payment_status=stands)
     if target is Status.CANCELLED:
         tx.emit(Event(ORDER_CANCELLED, order.id, dict(rules.facts(cancelled, reason=note))))
     if await store.set_stock(tx, order.id, StockState.RELEASED):

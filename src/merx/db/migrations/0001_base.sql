@@ -346,7 +346,7 @@ create unique index coupons_code on coupons (tenant_id, code) where deleted_at i
 create table coupon_uses (
   tenant_id uuid not null,
   coupon_id uuid not null,
-  shopper text not null,                                         -- the e-mail it was used under
+  shopper text not null,                                         -- the customer's id
   used int not null check (used >= 0),
   primary key (tenant_id, coupon_id, shopper),
   foreign key (tenant_id, coupon_id) references coupons
