@@ -4,6 +4,7 @@ and the provider's books say the same."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -219,6 +220,7 @@ async def run(
     except (Killed, MerxError):
         failed = True
     till.around = None
+    await rolled_back(shop, faults)
     if failed:
         await flow.act(case)  # the client, once more
     await worker(shop, seconds=25)
@@ -230,6 +232,15 @@ async def run(
         await worker(shop, minutes=35)
         assert tuple(await case.standing()) == flow.late, faults
     await right(shop, till)
+
+
+async def rolled_back(shop: Shop, faults: Faults) -> None:
+    """The server has seen that the line is cut, and let go of what was locked through it."""
+    for _ in range(500):
+        if await shop.rt.db.lookup("select 1 from pg_stat_activity where pid = $1", faults.backend) is None:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the server holds on to a line that was cut")
 
 
 async def worker(shop: Shop, **later: float) -> None:

@@ -24,6 +24,7 @@ class Faults:
     kind: str = "cut"
     trace: list[str] = field(default_factory=list)
     fired: bool = False
+    backend: int | None = None  # the server's side of the line that was cut
 
     def meet(self, event: str, when: str) -> bool:
         """Whether the fault is here."""
@@ -79,6 +80,7 @@ class Wire:
         return answer
 
     def _break(self) -> None:
+        self._faults.backend = self.conn.get_server_pid()
         self.conn.terminate()
         raise Killed if self._faults.kind == "kill" else ConnectionResetError("cut")
 
