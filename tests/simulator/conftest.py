@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import msgspec
 import pytest
+from tests.databases import own_database
 from tests.http_server import Listener, listener, serve_app
 from tests.simulator.shop import Shop
 from tests.simulator.simulator_app import runtime
@@ -17,14 +18,28 @@ from merx.db.dsn import Dsn
 
 
 @pytest.fixture(scope="session")
-def simulator_url(dsn: Dsn) -> Iterator[str]:
-    with serve_app("tests.simulator.simulator_app:build", {"TEST_DSN": msgspec.json.encode(dsn.app).decode()}) as url:
+async def simulator_dsn(dsn: Dsn) -> Dsn:
+    """A database of its own: another test's server would send this one's callbacks, signed with its own secret."""
+    return await own_database(dsn, "simulator")
+
+
+@pytest.fixture(scope="session")
+async def simulator_database(simulator_dsn: Dsn) -> AsyncIterator[Database]:
+    found = await Database.open(simulator_dsn.app, pool_size=8)
+    yield found
+    await found.close()
+
+
+@pytest.fixture(scope="session")
+def simulator_url(simulator_dsn: Dsn) -> Iterator[str]:
+    address = {"TEST_DSN": msgspec.json.encode(simulator_dsn.app).decode()}
+    with serve_app("tests.simulator.simulator_app:build", address) as url:
         yield url
 
 
 @pytest.fixture
-async def shop(simulator_url: str, database: Database) -> AsyncIterator[Shop]:
-    rt = runtime(database, int(simulator_url.rpartition(":")[2]))
+async def shop(simulator_url: str, simulator_database: Database) -> AsyncIterator[Shop]:
+    rt = runtime(simulator_database, int(simulator_url.rpartition(":")[2]))
     async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
         yield Shop(rt, http)
 

@@ -165,10 +165,10 @@ def test_nested_forms() -> None:
             parse_form(wrong)
 
 
-async def test_another_process_knows_what_the_first_was_told(shop: Shop, dsn: Dsn) -> None:
+async def test_another_process_knows_what_the_first_was_told(shop: Shop, simulator_dsn: Dsn) -> None:
     """State outlives a restart and is shared by several servers: a second one answers for the same account."""
     first = await shop.api("POST", "/payment_intents", CHARGE, idempotency_key="shared")
-    app, env = "tests.simulator.simulator_app:build", {"TEST_DSN": msgspec.json.encode(dsn.app).decode()}
+    app, env = "tests.simulator.simulator_app:build", {"TEST_DSN": msgspec.json.encode(simulator_dsn.app).decode()}
     with serve_app(app, env) as url:
         shop.endpoint = f"{url}/simulator/stripe"
         again = await shop.api("POST", "/payment_intents", CHARGE, idempotency_key="shared")

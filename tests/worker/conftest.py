@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
+from tests.databases import own_database
 
 from merx.db.database import Database
 from merx.db.dsn import Dsn
-from merx.db.migrate import migrate
 
 
 @pytest.fixture(scope="session")
 async def worker_dsn(dsn: Dsn) -> Dsn:
-    assert dsn.owner is not None
-    name = f"worker_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_{os.getpid()}"
-    conn = await asyncpg.connect(**dsn.owner)
-    await conn.execute(f"create database {name} template template0")
-    await conn.close()
-    owner = dsn.owner | {"database": name}
-    await migrate(owner)
-    return Dsn(app=dsn.app | {"database": name}, owner=owner)
+    return await own_database(dsn, "worker")
 
 
 @pytest.fixture(scope="session")

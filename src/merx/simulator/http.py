@@ -41,11 +41,15 @@ async def read(scope: Scope, receive: Receive) -> Request | None:
         message: Any = await receive()
         if message["type"] != "http.request":
             return None
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+        part = message.get("body", b"")
+        size += len(part)
         more = message.get("more_body", False)
-        if size > BODY_LIMIT:
+        if size <= BODY_LIMIT:
+            chunks.append(part)
+        elif size > 8 * BODY_LIMIT:  # up to here it is read and dropped: a client that still writes hears no answer
             return None
+    if size > BODY_LIMIT:
+        return None
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query: bytes = scope.get("query_string", b"")
     method: Any = scope.get("method", "GET")

@@ -129,7 +129,7 @@ async def shop_name(tx: Statements, account: str) -> str | None:
 async def claim(db: Database, account: str, key: str, fingerprint: str, now: datetime) -> Mapping[str, Any]:
     """`claimed` where this call may run; else what is known of the one that came first. Carries the account's control
     along, which saves a round trip."""
-    row = await db.lookup(CLAIM, account, key, fingerprint, now, now - timedelta(seconds=60))
+    row = await db.lookup(CLAIM, account, key, fingerprint, now, now - timedelta(seconds=15))
     assert row is not None
     found: Mapping[str, Any] = row
     return found

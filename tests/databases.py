@@ -1,0 +1,24 @@
+"""Databases of their own, beside the run's, for tests whose workers would meet other tests' work."""
+
+from __future__ import annotations
+
+import os
+
+import asyncpg
+
+from merx.db.dsn import Dsn
+from merx.db.migrate import migrate
+
+
+async def own_database(dsn: Dsn, prefix: str) -> Dsn:
+    """Made and migrated one at a time: roles belong to the whole server, and two migrations would both touch them."""
+    assert dsn.owner is not None
+    name = f"{prefix}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_{os.getpid()}"
+    conn = await asyncpg.connect(**dsn.owner)
+    await conn.execute("set statement_timeout = 0; set lock_timeout = 0")
+    await conn.execute("select pg_advisory_lock(77001)")
+    await conn.execute(f"create database {name} template template0")
+    owner = dsn.owner | {"database": name}
+    await migrate(owner)
+    await conn.close()
+    return Dsn(app=dsn.app | {"database": name}, owner=owner)
