@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -51,3 +53,12 @@ async def receiver(shop: Shop) -> AsyncIterator[Listener]:
         heard = await stack.enter_async_context(listener())
         await shop.control(callback_url=f"{heard.url}/webhooks/stripe/{shop.tenant}")
         yield heard
+
+
+@pytest.fixture
+async def owner(simulator_dsn: Dsn) -> AsyncIterator[Any]:
+    """A superuser's connection to this simulator's own database."""
+    assert simulator_dsn.owner is not None
+    conn = await asyncpg.connect(**simulator_dsn.owner)
+    yield conn
+    await conn.close()
