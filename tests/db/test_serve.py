@@ -139,9 +139,12 @@ def test_a_killed_worker_is_replaced(start: Callable[..., Served]) -> None:
     assert none_left([worker])
     assert int(served.wait_for("/worker")) != worker
     deadline = time.monotonic() + 20
-    while len({served.get("/worker")[1] for _ in range(20)}) < 2 and time.monotonic() < deadline:
+    seen: set[object] = set()
+    while len(seen) < 2 and time.monotonic() < deadline:
+        with contextlib.suppress(ConnectionError):  # what the killed one had accepted is lost with it
+            seen = {served.get("/worker")[1] for _ in range(50)}
         time.sleep(0.1)
-    assert len({served.get("/worker")[1] for _ in range(50)}) == 2
+    assert len(seen) == 2
 
 
 @pytest.mark.slow
