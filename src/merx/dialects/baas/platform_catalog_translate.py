@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET
+from msgspec.structs import asdict
 
 from merx.core.catalog import model as catalog
 from merx.core.inventory.model import Movement
@@ -29,18 +30,7 @@ def images(found: catalog.Product, base: str) -> goods.MerchantImages:
 
 
 def variant(found: catalog.Variant) -> goods.MerchantVariant:
-    compare = found.compare_price
-    return goods.MerchantVariant(
-        id=ids.encode("var", found.id),
-        sku=found.sku,
-        title=found.title,
-        options=found.options,
-        price=found.price.text(),
-        compare_price=None if compare is None else compare.text(),
-        in_stock=found.available > 0,
-        stock_quantity=found.available,
-        active=found.active,
-    )
+    return goods.MerchantVariant(**asdict(translate.variant(found)), active=found.active)
 
 
 def variants(found: catalog.Product) -> goods.MerchantVariants:
