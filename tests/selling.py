@@ -16,6 +16,7 @@ from merx.core.tenants import opening
 from merx.db.database import Database
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx, system
+from merx.kernel.errors import Invalid
 from merx.kernel.ids import CustomerId, ProductId, TenantId, VariantId
 from merx.ports import Account, Charge, Notice, Outcome, Receipt, RefundReceipt, RefundRequest
 from merx.providers.payments.manual import Manual
@@ -76,6 +77,10 @@ class FakeProvider:
             raise self.fail.pop()
         self.refunds[request.refund_id] = request.amount.minor
         return RefundReceipt(True, reference=f"re_{request.refund_id.hex}")
+
+    def confirm(self, account: Account, reference: str, fields: Any) -> None:
+        if fields.get("proof") != reference:
+            raise Invalid("The signature does not match.", code="signature_wrong")
 
     def verify(self, account: Account, headers: Any, body: bytes, now: Any) -> Notice:
         return msgspec.json.decode(body, type=Notice)

@@ -29,9 +29,10 @@ class Account(msgspec.Struct, frozen=True):
     `endpoint` is the simulator's address; the provider's code is the same."""
 
     tenant: TenantId
-    credentials: Mapping[str, str]  # stripe: secret_key, webhook_secret
+    credentials: Mapping[str, str]  # stripe: secret_key, webhook_secret; razorpay: key_id, key_secret, webhook_secret
     test_mode: bool = True
     endpoint: str | None = None  # overrides the provider's API address
+    script: str | None = None  # overrides the address of the provider's payment window, where it has one
 
 
 class PaymentLine(msgspec.Struct, frozen=True):
@@ -59,7 +60,8 @@ class Charge(msgspec.Struct, frozen=True):
 
 class Receipt(msgspec.Struct, frozen=True):
     """What a provider answers. `reference` finds the payment again; `url` is the page to send the shopper to; `client`
-    is what a browser needs (for Razorpay: token, order id, amount, currency)."""
+    is what a browser needs to open the provider's payment window instead (for Razorpay: token, providerOrderId, amount
+    in minor units, currency, and script, the window's own address)."""
 
     outcome: Outcome
     reference: str | None = None
@@ -67,6 +69,7 @@ class Receipt(msgspec.Struct, frozen=True):
     captured: Money | None = None  # what was really taken, to compare with what was asked
     reason: str | None = None  # a decline's code: 'card_declined', 'insufficient_funds', 'authentication_required'
     client: dict[str, Any] = {}
+    lingers: bool = False  # with EXPIRED: the provider can't close it, so money may still come for it
 
 
 class RefundRequest(msgspec.Struct, frozen=True):
@@ -84,6 +87,15 @@ class RefundReceipt(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+class RefundNews(msgspec.Struct, frozen=True):
+    """Where one refund stands. `refund_id` is ours, where we asked for it; one made on the provider's own pages has
+    only the provider's `receipt.reference`."""
+
+    refund_id: RefundId | None
+    amount: Money
+    receipt: RefundReceipt
+
+
 class Notice(msgspec.Struct, frozen=True):
     """One verified callback. `receipt` says where the payment stands according to this event; the payment is found by
     `payment_id` (our own id, carried in the provider's metadata) or else by `reference`."""
@@ -93,7 +105,8 @@ class Notice(msgspec.Struct, frozen=True):
     payment_id: PaymentId | None
     reference: str | None
     receipt: Receipt | None  # None: an event that is none of our business
-    refunded: Money | None = None  # the total refunded so far, when the event is about a refund
+    refunded: Money | None = None  # the total refunded of the payment at that moment, where the event tells
+    refund: RefundNews | None = None  # the one refund that the event is about
 
 
 class PaymentProvider(Protocol):
@@ -104,14 +117,22 @@ class PaymentProvider(Protocol):
     async def charge(self, account: Account, charge: Charge) -> Receipt: ...
 
     async def find(self, account: Account, payment_id: PaymentId, reference: str | None) -> Receipt:
-        """Where this payment stands, asked of the provider itself; heals a crash between PREPARE and SETTLE."""
+        """Where this payment stands, asked of the provider itself; heals a crash between PREPARE and SETTLE. What is
+        authorised and not yet captured is captured now: nobody else would."""
         ...
 
     async def cancel(self, account: Account, payment_id: PaymentId, reference: str | None) -> Receipt:
-        """Close an open payment so that it can no longer be paid; answers where it stands afterwards."""
+        """Close an open payment so that it can no longer be paid; answers where it stands afterwards. A provider that
+        can't close one answers EXPIRED and `lingers`; money that comes all the same goes back."""
         ...
 
     async def refund(self, account: Account, request: RefundRequest) -> RefundReceipt: ...
+
+    def confirm(self, account: Account, reference: str, fields: Mapping[str, str]) -> None:
+        """What a browser brings back from the provider's payment window, for the payment we know by `reference`.
+        Raises Invalid unless the provider signed it, Refused where this provider has no such thing. Proves that
+        somebody was there; what was paid is asked with `find`."""
+        ...
 
     def verify(self, account: Account, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         """A callback's raw body and lower-cased headers; raises Invalid where the signature is wrong or too old."""

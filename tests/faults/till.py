@@ -14,6 +14,7 @@ from tests.selling import Shop, open_shop
 from merx.core.checkout import healing
 from merx.db.database import Database
 from merx.kernel.context import Ctx
+from merx.kernel.errors import Invalid
 from merx.kernel.ids import PaymentId
 from merx.kernel.money import Money
 from merx.ports import Account, Charge, Notice, Outcome, Receipt, RefundReceipt, RefundRequest
@@ -59,6 +60,10 @@ class Till:
 
     async def refund(self, account: Account, request: RefundRequest) -> RefundReceipt:
         return await self._call("refund", lambda: self._refund(request))
+
+    def confirm(self, account: Account, reference: str, fields: Any) -> None:
+        if fields.get("proof") != reference:
+            raise Invalid("The signature does not match.", code="signature_wrong")
 
     def verify(self, account: Account, headers: Any, body: bytes, now: Any) -> Notice:
         return msgspec.json.decode(body, type=Notice)

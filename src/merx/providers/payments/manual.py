@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from merx.kernel.errors import Invalid
+from merx.kernel.errors import Invalid, Refused
 from merx.kernel.ids import PaymentId
 from merx.ports import Account, Charge, Notice, Outcome, Receipt, RefundReceipt, RefundRequest
 
@@ -31,6 +31,11 @@ class Manual:
 
     async def refund(self, account: Account, request: RefundRequest) -> RefundReceipt:
         return RefundReceipt(succeeded=True, reference=f"manual_{request.refund_id.hex}")
+
+    def confirm(self, account: Account, reference: str, fields: Mapping[str, str]) -> None:
+        raise Refused(
+            "Nothing is paid in a browser here; a person says when the money has come.", code="not_confirmable"
+        )
 
     def verify(self, account: Account, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         raise Invalid("Manual payments send no callbacks.", code="callback_unexpected")

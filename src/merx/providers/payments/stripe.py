@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from merx.kernel.errors import Upstream
+from merx.kernel.errors import Refused, Upstream
 from merx.kernel.ids import PaymentId
 from merx.ports import Account, Charge, Notice, Outcome, Receipt, RefundReceipt, RefundRequest
 from merx.providers.payments import stripe_wire as wire
@@ -128,6 +128,11 @@ class Stripe:
             except stripe.CardError as refused:
                 return RefundReceipt(succeeded=False, reason=refused.code or "refund_refused")
             return _refund_receipt(made.to_dict())
+
+    def confirm(self, account: Account, reference: str, fields: Mapping[str, str]) -> None:
+        raise Refused(
+            "Stripe reports its payments itself; there is nothing for the browser to confirm.", code="not_confirmable"
+        )
 
     def verify(self, account: Account, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         wire.check_signature(account, headers.get("stripe-signature"), body, now)
