@@ -34,6 +34,7 @@ class Ctx(msgspec.Struct, frozen=True):
     request_id: str = ""
     address: str = ""  # the client's network address, already past the trusted proxies
     now: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+    client: UUID | None = None  # the OAuth client that acts, for itself or in a member's name
 
     def may(self, scope: str) -> bool:
         return "*" in self.scopes or scope in self.scopes
@@ -55,7 +56,8 @@ class Ctx(msgspec.Struct, frozen=True):
     @property
     def principal(self) -> str:
         """A name for the caller that idempotency keys and limits are scoped to."""
-        return f"{self.actor}:{self.actor_id or ''}"
+        name = f"{self.actor}:{self.actor_id or ''}"
+        return name if self.client in (None, self.actor_id) else f"{name}@{self.client}"
 
 
 def system(tenant: TenantId, source: str = "worker") -> Ctx:

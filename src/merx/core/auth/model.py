@@ -11,7 +11,7 @@ import msgspec
 
 from merx.core.tenants.model import Plan, PlanLimits, Tenant, limits_of
 from merx.kernel.context import ActorKind, Ctx
-from merx.kernel.errors import Unauthenticated
+from merx.kernel.errors import Invalid, Unauthenticated
 from merx.kernel.ids import KeyId, SessionId, StaffId, TenantId
 
 STOREFRONT_SCOPES = frozenset({"catalog:read", "cart:write", "checkout:write", "orders:own"})
@@ -26,11 +26,14 @@ SCOPES = STOREFRONT_SCOPES | frozenset(
         "coupons:read", "coupons:write",
         "settings:read", "settings:write",
         "webhooks:read", "webhooks:write",
-        "notifications:send", "logs:read",
+        "notifications:send", "notifications:read", "logs:read",
         "keys:write", "team:write",
     }
 )  # fmt: skip
 EVERYTHING = frozenset({"*"})
+PERSONAL = frozenset({"keys:write", "team:write"})
+"""Who gets in is decided by people who have signed in themselves: no program is given this."""
+DELEGABLE = SCOPES - PERSONAL
 
 
 class Role(StrEnum):
@@ -151,14 +154,90 @@ class OauthClient(msgspec.Struct, frozen=True):
     grant_types: tuple[str, ...]
     scopes: tuple[str, ...]
     created_at: datetime
+    public: bool = False  # it runs where it can keep no secret (a browser, a phone), so it has none
 
 
 class NewOauthClient(msgspec.Struct, frozen=True):
     client: OauthClient
-    secret: str
+    secret: str | None
 
 
 GRANT_TYPES = ("authorization_code", "client_credentials", "refresh_token")
+
+
+CODE_LIFE = timedelta(seconds=60)
+
+
+class AuthorizationRequest(msgspec.Struct, frozen=True):
+    """What a client sends a person's browser to us with; text as it came, empty where it did not."""
+
+    client_id: str = ""
+    redirect_uri: str = ""
+    response_type: str = ""
+    scope: str = ""
+    state: str = ""
+    code_challenge: str = ""
+    code_challenge_method: str = ""
+    response_mode: str = ""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request that is in order, for the page that asks a member. `granted` is what the client would get,
+    `withheld` what it asks for and this member can't give. `member` is None where nobody of this shop has signed in."""
+
+    client: OauthClient
+    shop: Tenant
+    scopes: tuple[str, ...]
+    member: Member | None = None
+    granted: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+
+
+class OauthCode(msgspec.Struct, frozen=True):
+    client: UUID
+    staff: StaffId
+    redirect_uri: str
+    challenge: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+    used_at: datetime | None = None
+    session: SessionId | None = None  # what it gave
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a client holds: `actor_id` is the member it acts for, or the client itself."""
+
+    client: UUID
+    actor_id: UUID
+    scopes: frozenset[str]
+
+
+class ClientProof(msgspec.Struct, frozen=True):
+    """How a client says who it is; a public one has no secret."""
+
+    client_id: str
+    secret: str | None = None
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A token answer."""
+
+    access: str
+    expires_in: int
+    scopes: tuple[str, ...]
+    refresh: str | None = None
+
+
+class Introspection(msgspec.Struct, frozen=True):
+    """A token that stands."""
+
+    client: UUID
+    subject: UUID
+    tenant: TenantId
+    scopes: tuple[str, ...]
+    issued_at: int
+    expires_at: int
+    refresh: bool = False
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -175,6 +254,7 @@ class Credential(msgspec.Struct, frozen=True):
     actor_id: UUID
     scopes: frozenset[str]
     expires_at: datetime | None
+    client: UUID | None = None  # the OAuth client a token was given to
 
     @property
     def limits(self) -> PlanLimits:
@@ -186,8 +266,10 @@ class Credential(msgspec.Struct, frozen=True):
         return self.scopes <= STOREFRONT_SCOPES
 
     def ctx(self, *, now: datetime, source: str, request_id: str = "", address: str = "") -> Ctx:
-        session = SessionId(self.subject) if self.kind == "session" else None
-        return Ctx(self.tenant, self.actor, self.actor_id, session, self.scopes, source, request_id, address, now)
+        session = SessionId(self.subject) if self.kind in ("session", "access") else None
+        return Ctx(
+            self.tenant, self.actor, self.actor_id, session, self.scopes, source, request_id, address, now, self.client
+        )
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -197,6 +279,9 @@ class Claims(msgspec.Struct, frozen=True):
     subject: UUID
     session: SessionId
     expires_at: int  # epoch seconds
+    issued_at: int
+    client: UUID | None = None
+    scopes: frozenset[str] | None = None  # of an OAuth client's token: it may never do more than this
 
 
 class WrongPassword(Unauthenticated):
@@ -213,6 +298,28 @@ class InvalidToken(Unauthenticated):
 
     def __init__(self, message: str = "This token is not valid (any more); sign in again.") -> None:
         super().__init__(message)
+
+
+class UnknownTarget(Invalid):
+    """The client or the address to return to is not known: the person is told, and nobody is redirected."""
+
+    code = "invalid_request"
+
+
+class GrantRefused(Invalid):
+    """`code` is one of those that RFC 6749 names; the client is told."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message, code=code)
+
+
+class InvalidClient(Unauthenticated):
+    """The same for an unknown client, a wrong secret and one that is missing."""
+
+    code = "invalid_client"
+
+    def __init__(self) -> None:
+        super().__init__("This client is not known here, or it did not prove who it is.")
 
 
 class InvalidKey(Unauthenticated):

@@ -36,8 +36,8 @@ async def by_id(rt: Runtime, ctx: Ctx, tenant: TenantId) -> Ctx:
 
 async def others(rt: Runtime, ctx: Ctx) -> list[Ctx]:
     """A person in each other shop whose team they are in. Not for administrators, who may act in all."""
-    if ctx.actor is not ActorKind.STAFF or ctx.actor_id is None:
-        return []
+    if ctx.actor is not ActorKind.STAFF or ctx.actor_id is None or ctx.client is not None:
+        return []  # what a member lets a program do is for one shop
     joined = await store.tenants_of(rt.db, StaffId(ctx.actor_id))
     elsewhere = {one[0]: one for one in joined if one[0] not in (ctx.tenant, PLATFORM_TENANT)}
     active = [shop.id for shop in await tenants.by_ids(rt.db, list(elsewhere)) if shop.active] if elsewhere else []

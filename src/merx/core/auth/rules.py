@@ -21,8 +21,10 @@ from joserfc.jwk import OctKey
 
 from merx.core.auth.model import (
     ACCESS_LIFE,
+    DELEGABLE,
     EVERYTHING,
     GRANT_TYPES,
+    PERSONAL,
     SCOPES,
     STOREFRONT_SCOPES,
     Claims,
@@ -127,7 +129,7 @@ def granted(ctx: Ctx, wanted: Collection[str], field: str = "scopes") -> frozens
 def require_person(ctx: Ctx, scope: str) -> None:
     """What decides about access is done by people, signed in: a stolen key must not make itself another one."""
     ctx.require(scope)
-    if ctx.actor not in (ActorKind.STAFF, ActorKind.SYSTEM):
+    if ctx.actor not in (ActorKind.STAFF, ActorKind.SYSTEM) or ctx.client is not None:
         raise Forbidden("Only a signed-in member of the shop's team can do this.", code="person_required")
 
 
@@ -143,9 +145,19 @@ _TYPE = "at+jwt"
 _REQUIRED = ("iss", "aud", "sub", "tid", "sid", "iat", "exp", "jti")
 
 
-def make_access(key: bytes, issuer: str, tenant: TenantId, subject: UUID, session: SessionId, now: datetime) -> str:
+def make_access(
+    key: bytes,
+    issuer: str,
+    tenant: TenantId,
+    subject: UUID,
+    session: SessionId,
+    now: datetime,
+    client: UUID | None = None,
+    scopes: Collection[str] = (),
+) -> str:
+    """With `client`, one for an OAuth client (RFC 9068): it says which, and what it may do at most."""
     issued = int(now.timestamp())
-    claims = {
+    claims: dict[str, Any] = {
         "iss": issuer,
         "aud": AUDIENCE,
         "sub": str(subject),
@@ -155,6 +167,8 @@ def make_access(key: bytes, issuer: str, tenant: TenantId, subject: UUID, sessio
         "exp": issued + int(ACCESS_LIFE.total_seconds()),
         "jti": str(ids.new()),
     }
+    if client is not None:
+        claims |= {"client_id": str(client), "scope": " ".join(sorted(scopes))}
     return jwt.encode({"alg": ALGORITHM, "typ": _TYPE}, claims, _imported(key), algorithms=[ALGORITHM])
 
 
@@ -176,8 +190,12 @@ def _verified(key: bytes, issuer: str, text: str) -> Claims:
             raise InvalidToken
         if given["iss"] != issuer or given["aud"] != AUDIENCE or type(given["exp"]) is not int:
             raise InvalidToken
-        return Claims(TenantId(UUID(given["tid"])), UUID(given["sub"]), SessionId(UUID(given["sid"])), given["exp"])
-    except (JoseError, ValueError, TypeError, AttributeError):
+        client = UUID(given["client_id"]) if "client_id" in given else None
+        scopes = frozenset(given["scope"].split()) if client is not None else None
+        session = SessionId(UUID(given["sid"]))
+        times = int(given["exp"]), int(given["iat"])
+        return Claims(TenantId(UUID(given["tid"])), UUID(given["sub"]), session, *times, client, scopes)
+    except (JoseError, ValueError, TypeError, AttributeError, KeyError):
         raise InvalidToken from None
 
 
@@ -214,7 +232,17 @@ def _spelled(tenant: TenantId, secret: bytes) -> str:
 
 
 # ── OAuth clients ────────────────────────────────────────────────────────────────────────────────────────────────────
-def check_client(redirect_uris: Collection[str], grant_types: Collection[str]) -> None:
+def client_scopes(ctx: Ctx, wanted: Collection[str]) -> tuple[str, ...]:
+    """What a client may ask for: never more than its maker may do, and never what people decide themselves."""
+    if personal := sorted(PERSONAL & set(wanted)):
+        raise Invalid(f"No program is given {', '.join(personal)}: people decide who gets in.", field="scopes")
+    allowed = granted(ctx, wanted)
+    return tuple(sorted(DELEGABLE if "*" in allowed else allowed & DELEGABLE))
+
+
+def check_client(redirect_uris: Collection[str], grant_types: Collection[str], public: bool = False) -> None:
+    if public and "client_credentials" in grant_types:
+        raise Invalid("A public client has no secret, so it can't act for itself.", field="grant_types")
     if not grant_types or not set(grant_types) <= set(GRANT_TYPES):
         raise Invalid(f"Grant types are some of {', '.join(GRANT_TYPES)}.", field="grant_types")
     if "authorization_code" in grant_types and not redirect_uris:

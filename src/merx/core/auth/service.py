@@ -1,6 +1,6 @@
 """Who is asking: registering, signing in and out, refreshing, and what a presented credential stands for.
 
-Keys, the team and OAuth clients are in `keys`, `team` and `clients` beside this file."""
+Keys, the team, OAuth clients and what they are given are in `keys`, `team`, `clients` and `grants` beside this file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from merx.core.auth import passwords, rules, sessions, store
+from merx.core.auth import grant_store, passwords, rules, sessions, store
 from merx.core.auth.model import (
-    REFRESH_IDLE_LIFE,
     Credential,
     InvalidKey,
     InvalidToken,
@@ -29,7 +28,7 @@ from merx.core.tenants.model import SlugTaken, Tenant
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
-from merx.kernel.errors import Invalid, NotFound, Unauthenticated
+from merx.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from merx.kernel.ids import PLATFORM_TENANT, KeyId, StaffId, TenantId
 from merx.runtime import Runtime
 
@@ -55,7 +54,13 @@ async def authenticate(rt: Runtime, text: str, now: datetime | None = None) -> C
     if found is None or not accepted(rt, found, text, now):
         raise InvalidKey if text.startswith(KEY_PREFIXES) else InvalidToken
     note_use(found, now)
-    return found
+    return found if found.kind != "access" else _narrowed(rt, found, text, now)
+
+
+def _narrowed(rt: Runtime, found: Credential, text: str, now: datetime) -> Credential:
+    """An OAuth token may do what its grant allows today and what it says itself, whichever is less."""
+    claims = rules.read_access(rt.vault.key("jwt"), rt.settings.public_url, text, now)
+    return msgspec.structs.replace(found, client=claims.client, scopes=found.scopes & (claims.scopes or frozenset()))
 
 
 def digest_of(rt: Runtime, text: str, now: datetime) -> bytes:
@@ -73,7 +78,8 @@ def accepted(rt: Runtime, found: Credential, text: str, now: datetime) -> bool:
     if text.startswith(KEY_PREFIXES):
         return found.kind == "api_key"
     claims = rules.read_access(rt.vault.key("jwt"), rt.settings.public_url, text, now)
-    return found.kind == "session" and found.tenant == claims.tenant and found.actor_id == claims.subject
+    kind = "session" if claims.client is None else "access"
+    return found.kind == kind and found.tenant == claims.tenant and found.actor_id == claims.subject
 
 
 async def standing(rt: Runtime, digests: Sequence[bytes], now: datetime | None = None) -> dict[bytes, Credential]:
@@ -206,24 +212,14 @@ async def refresh(rt: Runtime, token: str, *, now: datetime | None = None) -> To
     ctx = _acting(tenant, now)
     successor = rules.next_refresh(rt.vault.key("refresh"), tenant, token)
     digest, next_digest = rt.vault.digest(token), rt.vault.digest(successor)
-    reused = False
     async with rt.db.begin(ctx) as tx:
-        rotated = await store.rotate(tx, digest, next_digest, ctx.now + REFRESH_IDLE_LIFE)
-        if rotated is None:
-            known = await store.refresh_token(tx, digest)
-            if known is None:
-                raise InvalidToken
-            if known.repeatable(ctx.now):
-                rotated = (known.session, known.actor, known.actor_id)
-            elif known.used_at is not None and known.session_live:
-                await sessions.end(rt, tx, known.session)
-                reused = True
-    if reused:
+        rotated = await sessions.rotate(rt, tx, digest, next_digest)
+    if rotated.reused:
         rt.revoked()
         raise InvalidToken("This refresh token was used before, so its session has ended; sign in again.")
-    if rotated is None:
+    if rotated.session is None:
         raise InvalidToken
-    return sessions.tokens(rt, tenant, rotated[2], rotated[0], successor, ctx.now)
+    return sessions.tokens(rt, tenant, rotated.actor_id, rotated.session, successor, ctx.now)
 
 
 async def sign_out(rt: Runtime, ctx: Ctx) -> None:
@@ -282,6 +278,8 @@ async def _set_password(rt: Runtime, ctx: Ctx, staff: StaffId, password_hash: st
 def _person(ctx: Ctx) -> StaffId:
     if ctx.actor is not ActorKind.STAFF or ctx.actor_id is None:
         raise Unauthenticated("Sign in as a member of the shop's team.", code="staff_required")
+    if ctx.client is not None:
+        raise Forbidden("A person's own account is not for programs that act for them.", code="person_required")
     return StaffId(ctx.actor_id)
 
 
@@ -293,7 +291,7 @@ async def visible_tenants(rt: Runtime, ctx: Ctx, limit: int = 20, offset: int = 
     if ctx.actor is ActorKind.ANONYMOUS:
         raise Unauthenticated("Sign in or send an API key.")
     mine = [ctx.tenant]
-    if ctx.actor is ActorKind.STAFF:
+    if ctx.actor is ActorKind.STAFF and ctx.client is None:
         mine = [tenant for tenant, *_ in await store.tenants_of(rt.db, _person(ctx)) if tenant != PLATFORM_TENANT]
     return await tenants.by_ids(rt.db, mine, limit, offset), len(mine)
 
@@ -328,6 +326,7 @@ async def ensure_administrator(rt: Runtime) -> None:
 async def sweep(rt: Runtime, ctx: Ctx) -> int:
     """Deletes one tenant's expired credentials and old sessions with their refresh tokens, some at a time; how many."""
     async with rt.db.begin(ctx) as tx:
+        await grant_store.delete_old_codes(tx, ctx.now - timedelta(days=1), SWEPT_AT_ONCE)
         gone = await store.delete_old_sessions(tx, ctx.now - timedelta(days=1), SWEPT_AT_ONCE)
         return gone + await store.delete_expired_credentials(tx, SWEPT_AT_ONCE)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from merx.core.auth import rules, store
 from merx.core.auth.model import ACCESS_LIFE, REFRESH_IDLE_LIFE, SESSION_LIFE, Tokens
 from merx.db.database import Tx
@@ -31,16 +33,44 @@ def tokens(rt: Runtime, tenant: TenantId, actor_id: UUID, session: SessionId, re
     return Tokens(access, refresh, int(ACCESS_LIFE.total_seconds()), session)
 
 
+class Rotated(msgspec.Struct, frozen=True):
+    """What became of a refresh token. `session` is None where nothing came of it; `reused`: it had been used before and
+    somebody had gone on from there, so two parties held it and its session has ended."""
+
+    session: SessionId | None
+    actor_id: UUID
+    reused: bool = False
+
+
+_UNKNOWN = Rotated(None, UUID(int=0))
+
+
+async def rotate(rt: Runtime, tx: Tx, digest: bytes, successor: bytes) -> Rotated:
+    """Puts `successor` in the place of a refresh token, once; for ten seconds more the same one again."""
+    fresh = await store.rotate(tx, digest, successor, tx.ctx.now + REFRESH_IDLE_LIFE)
+    if fresh is not None:
+        return Rotated(fresh[0], fresh[2])
+    known = await store.refresh_token(tx, digest)
+    if known is None:
+        return _UNKNOWN
+    if known.repeatable(tx.ctx.now):
+        return Rotated(known.session, known.actor_id)
+    if known.used_at is not None and known.session_live:
+        await end(rt, tx, known.session)
+        return Rotated(None, known.actor_id, reused=True)
+    return _UNKNOWN
+
+
 async def end(rt: Runtime, tx: Tx, session: SessionId) -> None:
-    """Its access tokens and its refresh tokens are worth nothing from the commit on."""
+    """Its access tokens, refresh tokens and cookies are worth nothing from the commit on."""
     await store.end_session(tx, session)
-    await store.delete_credentials(tx, [session_digest(rt, session)])
+    await store.delete_session_credentials(tx, [session])
 
 
 async def end_all(rt: Runtime, tx: Tx, actor_id: UUID, but: SessionId | None = None) -> None:
     """Every session of one person or shopper in this tenant, but perhaps the one that asks."""
     ended = await store.end_sessions_of(tx, actor_id, but)
-    await store.delete_credentials(tx, [session_digest(rt, session) for session in ended])
+    await store.delete_session_credentials(tx, ended)
 
 
 def session_digest(rt: Runtime, session: SessionId) -> bytes:

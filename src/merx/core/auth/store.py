@@ -28,7 +28,9 @@ INSERT_CREDENTIAL = """
 insert into credentials (tenant_id, hash, kind, subject, actor, actor_id, scopes, expires_at, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
-DELETE_CREDENTIALS = "delete from credentials where tenant_id = $1 and hash = any($2::bytea[])"
+DELETE_SESSION_CREDENTIALS = """
+delete from credentials where tenant_id = $1 and kind in ('session', 'access') and subject = any($2::uuid[])
+"""
 DELETE_CREDENTIALS_OF = "delete from credentials where tenant_id = $1 and actor_id = $2"
 SET_SESSION_SCOPES = """
 update credentials set scopes = $3 where tenant_id = $1 and actor_id = $2 and kind = 'session' and actor = 'staff'
@@ -131,12 +133,15 @@ where k.tenant_id = $1 and k.id = u.id and (k.last_used_at is null or k.last_use
 """
 
 # ── OAuth clients ────────────────────────────────────────────────────────────────────────────────────────────────────
-_CLIENT = "id, name, redirect_uris, grant_types, scopes, created_at"
+_CLIENT = "id, name, redirect_uris, grant_types, scopes, created_at, secret_hash is null"
 INSERT_CLIENT = f"""
 insert into oauth_clients (tenant_id, id, name, redirect_uris, grant_types, scopes, secret_hash, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8) returning {_CLIENT}
 """
 CLIENT = f"select {_CLIENT} from oauth_clients where tenant_id = $1 and id = $2 and revoked_at is null"
+CLIENT_WITH_SECRET = f"""
+select {_CLIENT}, secret_hash from oauth_clients where tenant_id = $1 and id = $2 and revoked_at is null
+"""
 CLIENTS = f"""
 select {_CLIENT} from oauth_clients where tenant_id = $1 and revoked_at is null order by created_at desc, id desc limit $2 offset $3
 """
@@ -173,8 +178,9 @@ async def insert_credential(
     await tx.run(INSERT_CREDENTIAL, digest, kind, subject, actor.value, actor_id, list(scopes), expires_at, tx.ctx.now)
 
 
-async def delete_credentials(tx: Tx, digests: Sequence[bytes]) -> None:
-    await tx.run(DELETE_CREDENTIALS, list(digests))
+async def delete_session_credentials(tx: Tx, ended: Sequence[SessionId]) -> None:
+    """What their tokens and their browsers' cookies are known by."""
+    await tx.run(DELETE_SESSION_CREDENTIALS, list(ended))
 
 
 async def delete_credentials_of(tx: Tx, actor_id: UUID) -> None:
@@ -339,7 +345,7 @@ async def note_key_use(tx: Tx, used: Sequence[tuple[KeyId, datetime]]) -> None:
     await tx.run(NOTE_KEY_USE, [key_id for key_id, _ in used], [at for _, at in used])
 
 
-async def insert_client(tx: Tx, client: OauthClient, secret_digest: bytes) -> OauthClient:
+async def insert_client(tx: Tx, client: OauthClient, secret_digest: bytes | None) -> OauthClient:
     row = await tx.row(
         INSERT_CLIENT,
         client.id,
@@ -356,6 +362,12 @@ async def insert_client(tx: Tx, client: OauthClient, secret_digest: bytes) -> Oa
 async def client(tx: Tx, client_id: UUID) -> OauthClient | None:
     row = await tx.row(CLIENT, client_id)
     return None if row is None else _client(row)
+
+
+async def client_with_secret(tx: Tx, client_id: UUID) -> tuple[OauthClient, bytes | None] | None:
+    """The client and its secret's digest; a public one has none."""
+    row = await tx.row(CLIENT_WITH_SECRET, client_id)
+    return None if row is None else (_client(row), row[7])
 
 
 async def clients(tx: Tx, limit: int, offset: int) -> list[OauthClient]:
@@ -415,7 +427,7 @@ def _key(row: Any) -> ApiKey:
 
 
 def _client(row: Any) -> OauthClient:
-    return OauthClient(row[0], row[1], tuple(row[2]), tuple(row[3]), tuple(row[4]), row[5])
+    return OauthClient(row[0], row[1], tuple(row[2]), tuple(row[3]), tuple(row[4]), row[5], row[6])
 
 
 def _count(row: Any) -> int:

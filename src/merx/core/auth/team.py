@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
 
-from merx.core.auth import passwords, rules, sessions, store
+from merx.core.auth import grant_store, passwords, rules, sessions, store
 from merx.core.auth.model import Member, Role, Staff, member_scopes
 from merx.core.tenants import rules as tenant_rules
 from merx.core.tenants import store as tenants
@@ -103,6 +103,7 @@ async def change(
             raise _last_owner()
         await store.set_role(tx, staff, wanted, allowed)
         await store.set_session_scopes(tx, staff, sorted(member_scopes(wanted, allowed)))
+        await grant_store.set_scopes(tx, staff, sorted(member_scopes(wanted, allowed)))
         member = await _member(tx, staff)
     rt.revoked()
     return member
