@@ -23,6 +23,7 @@ from merx.dialects.baas.app import DIALECT as BAAS
 from merx.dialects.commerce.app import DIALECT as COMMERCE
 from merx.dialects.pycommerce.app import DIALECT as PYCOMMERCE
 from merx.edge import logs
+from merx.edge.access_log import AccessLog
 from merx.edge.app import Dialect
 from merx.edge.authority import Services
 from merx.edge.client import Hosts, Proxies
@@ -81,10 +82,13 @@ async def running(rt: Runtime) -> AsyncIterator[Gateway]:
     """The gateway over all apps, with the tasks that keep its memory true."""
     edge = Edge(rt, Services(), counter=_counter(rt))
     await edge.poll()
-    gateway = _gateway(rt, edge)
+    access_log = AccessLog(rt, edge.metrics) if rt.settings.access_log else None
+    gateway = _gateway(rt, edge, access_log)
     await auth.ensure_administrator(rt)
     stop = asyncio.Event()
     tasks = [asyncio.create_task(edge.run()), asyncio.create_task(_note_key_use(rt))]
+    if access_log is not None:
+        tasks.append(asyncio.create_task(access_log.run()))
     working = asyncio.create_task(worker.run(rt, stop))
     try:
         yield gateway
@@ -93,12 +97,14 @@ async def running(rt: Runtime) -> AsyncIterator[Gateway]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, working, return_exceptions=True)
+    if access_log is not None:
+        await access_log.close()
     with contextlib.suppress(Exception):
         await auth.save_key_use(rt)
     logs.writer.flush()
 
 
-def _gateway(rt: Runtime, edge: Edge) -> Gateway:
+def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
     static, demo = _folder("merx.web", "static"), _folder("merx.demo", "static")
     mounts: list[tuple[str, ASGIApp]] = [
         ("/livez", live()),
@@ -119,6 +125,7 @@ def _gateway(rt: Runtime, edge: Edge) -> Gateway:
         hosts=Hosts(rt.settings.base_domain, rt.settings.public_url),
         request_log=RequestLog(logs.writer, rt.settings.log_level),
         metrics=edge.metrics,
+        ended=None if access_log is None else access_log.note,
     )
 
 

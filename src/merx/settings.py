@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -14,7 +16,7 @@ Network = IPv4Network | IPv6Network
 T = TypeVar("T")
 
 
-_HIDDEN = ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "MIGRATE_URL", "REDIS_URL")
+_HIDDEN = ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "MIGRATE_URL", "REDIS_URL", "SMTP_URL", "TWILIO_AUTH_TOKEN")
 
 
 class WrongSetting(Exception):
@@ -42,7 +44,15 @@ class Settings(msgspec.Struct, frozen=True):
     admin_email: str | None = None
     admin_password: str | None = None
     webhooks_allow_private: bool = False
+    smtp_url: str | None = None  # None: mails stay in the shops' outboxes
+    mail_from: str | None = None  # the address; the name before it is the shop's
+    twilio_account_sid: str | None = None  # None: shops in test mode send text messages to the simulator
+    twilio_auth_token: str | None = None
+    twilio_from: str | None = None
+    twilio_url: str = "https://api.twilio.com"
     log_level: str = "info"
+    access_log: bool = True  # whether every tenant's requests are kept for its log
+    log_days: int = 30  # for how long
     cache_bytes: int = 16 << 20  # the bound of each process's catalogue cache
 
     def with_port(self, host: str, port: int) -> Settings:
@@ -76,11 +86,24 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         admin_email=read.value("ADMIN_EMAIL", _email, "an e-mail address", None),
         admin_password=read.value("ADMIN_PASSWORD", _password, "8 to 128 characters", None),
         webhooks_allow_private=read.value("WEBHOOKS_ALLOW_PRIVATE", _flag, "0 or 1", False),
+        smtp_url=read.value("SMTP_URL", _smtp_url, "an smtp:// or smtps:// address", None),
+        mail_from=read.value("MAIL_FROM", _email, "an e-mail address", None),
+        twilio_account_sid=read.value("TWILIO_ACCOUNT_SID", _token, "an account SID (AC…)", None),
+        twilio_auth_token=read.value("TWILIO_AUTH_TOKEN", _token, "the account's auth token", None),
+        twilio_from=read.value("TWILIO_FROM", _sms_sender, "a number like +15551234567 or a messaging service SID", None),
+        twilio_url=read.value("TWILIO_URL", _web_url, "an http:// or https:// address", "https://api.twilio.com"),
         log_level=read.value("LOG_LEVEL", _level, "debug, info, warning or error", "info"),
+        access_log=read.value("ACCESS_LOG", _flag, "0 or 1", True),
+        log_days=read.value("LOG_DAYS", _between(1, 3650), "a number of days between 1 and 3650", 30),
         cache_bytes=read.value("CACHE_MB", _between(1, 4096), "megabytes between 1 and 4096", 16) << 20,
     )
     if (settings.admin_email is None) != (settings.admin_password is None):
         raise WrongSetting("MERX_ADMIN_EMAIL and MERX_ADMIN_PASSWORD go together: set both or neither.")
+    if settings.smtp_url and not settings.mail_from:
+        raise WrongSetting("MERX_SMTP_URL needs MERX_MAIL_FROM beside it: the address that mails come from.")
+    twilio = (settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from)
+    if any(twilio) and not all(twilio):
+        raise WrongSetting("MERX_TWILIO_ACCOUNT_SID, MERX_TWILIO_AUTH_TOKEN and MERX_TWILIO_FROM go together.")
     if settings.database_url and not settings.secret_key:
         raise WrongSetting(
             "MERX_DATABASE_URL needs MERX_SECRET_KEY beside it (32 characters or more, the same for every process): "
@@ -132,6 +155,32 @@ def _starting(*prefixes: str) -> Callable[[str], str]:
 _postgres_url = _starting("postgresql://", "postgres://")
 _redis_url = _starting("redis://", "rediss://")
 _web_url = _starting("http://", "https://")
+
+
+_smtp_starts = _starting("smtp://", "smtps://")
+
+
+def _smtp_url(raw: str) -> str:
+    found = _smtp_starts(raw)
+    parts = urlsplit(found)
+    tls = parse_qs(parts.query, strict_parsing=bool(parts.query))
+    if not parts.hostname or parts.port == 0 or parts.path or set(tls) - {"tls"}:
+        raise ValueError(raw)
+    if tls.get("tls", ["auto"]) not in (["auto"], ["required"], ["none"]):
+        raise ValueError(raw)
+    return found
+
+
+def _token(raw: str) -> str:
+    if not raw.isascii() or not raw.isalnum() or len(raw) > 128:
+        raise ValueError(raw)
+    return raw
+
+
+def _sms_sender(raw: str) -> str:
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}|MG[0-9a-f]{32}|[A-Za-z0-9 ]{1,11}", raw, re.ASCII):
+        raise ValueError(raw)
+    return raw
 
 
 def _domain(raw: str) -> str:

@@ -35,7 +35,7 @@ def read_by_settings() -> dict[str, str]:
     for node in ast.walk(ast.parse(inspect.getsource(settings.load))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "value":
             name, default = (ast.literal_eval(node.args[place]) for place in (0, 3))
-            said = {None: "", (): "", False: "0"}.get(default, str(default))
+            said = {None: "", (): "", False: "0", True: "1"}.get(default, str(default))
             found[f"`MERX_{name}`"] = f"`{said}`" if said else ""
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
+from merx.core.activity import service as activity
 from merx.core.auth import service as auth
 from merx.core.checkout import healing
 from merx.core.idempotency import service as idempotency
@@ -53,5 +54,6 @@ SWEEPS: Mapping[str, ForTenant] = {
 CHORES: Mapping[str, Chore] = {
     "simulator callbacks": Chore(deliver_due, 0.25),
     "quota windows": Chore(quotas.forget_old, 60),
+    "days of the access log": Chore(activity.keep, 3600),
 }
 SWEEP_EVERY = 60.0
