@@ -20,7 +20,7 @@ from granian.server.embed import Server
 from litestar import Response, delete, get, patch, post
 
 from merx.core.auth.model import EVERYTHING, STOREFRONT_SCOPES, Credential, InvalidKey, InvalidToken
-from merx.core.tenants.model import Plan
+from merx.core.tenants.model import Origins, Plan
 from merx.edge.app import Dialect, MerxRequest, MerxResponse, encode, reply
 from merx.edge.client import Hosts, Proxies
 from merx.edge.composition import Edge, Ready, live
@@ -198,6 +198,7 @@ def credential(plan: Plan = Plan.ENTERPRISE, scopes: frozenset[str] = STOREFRONT
 class FakeAuthority:
     def __init__(self) -> None:
         self.asked = 0
+        self.allowed: tuple[str, ...] = ()
         self.keys = {
             KEY: credential(Plan.ENTERPRISE),
             SECRET: credential(Plan.ENTERPRISE, EVERYTHING, 8),
@@ -218,6 +219,9 @@ class FakeAuthority:
 
     async def shop(self, rt: Runtime, slug: str | None, domain: str | None) -> tuple[TenantId, str] | None:
         return (TENANT, "mystore") if slug == "mystore" or domain == "shop.example" else None
+
+    async def origins(self, rt: Runtime, tenant: TenantId) -> Origins:
+        return Origins(("http://mystore.localhost:8000",), self.allowed, local=False)
 
     def digest(self, rt: Runtime, key: str) -> bytes:
         return key.encode()

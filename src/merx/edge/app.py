@@ -137,12 +137,15 @@ class Dialect:
     invalid_status: int = 400  # what the dialect answers where a field is wrong, for the document
     trailing_slash: bool = False  # how the document writes its paths; both are answered
     docs: str  # the prefix under which openapi.json and docs are served
-    server: str = ""  # the prefix that the document's paths leave out
+    server: str = ""  # the prefix that the document's paths leave out; a name in braces is said in `server_names`
+    server_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # OpenAPI server variables
     tags: Mapping[str, str] = field(default_factory=dict)  # what the document says about groups of operations
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # OpenAPI security schemes
     query_key: str | None = None  # the query parameter that may carry a storefront key
     cached: tuple[str, ...] = ()  # GET paths below these prefixes are catalogue reads, answered from memory
-    open: tuple[str, ...] = ()  # browsers of any origin may call paths below these prefixes
+    catalogue: Callable[[str], bool] | None = None  # the same, where the shop's name stands before what tells
+    open: tuple[str, ...] = ()  # browsers of any origin that the shop allows may call paths below these prefixes
+    browser_headers: tuple[str, ...] = ()  # request headers that browsers may send there, besides the usual ones
     slug: Callable[[str], str | None] | None = None  # a shop named in the path
     reach: Reach | None = None  # where callers may act in other shops than their credential's own
     unasked: tuple[str, ...] = ()  # paths answered to anybody, without asking who: not even the database is

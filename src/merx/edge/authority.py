@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from merx.core.auth import service as auth
 from merx.core.auth.model import Credential, InvalidKey
 from merx.core.tenants import service as tenants
+from merx.core.tenants.model import Origins
 from merx.kernel.ids import PLATFORM_TENANT, TenantId
 from merx.runtime import Runtime
 
@@ -32,6 +33,9 @@ class Services:
         if found is None or not found.active or found.id == PLATFORM_TENANT:
             return None
         return found.id, found.slug
+
+    async def origins(self, rt: Runtime, tenant: TenantId) -> Origins:
+        return await tenants.origins(rt, tenant)
 
     def digest(self, rt: Runtime, key: str) -> bytes:
         return auth.digest_of(rt, key, datetime.now(UTC))

@@ -9,7 +9,10 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from merx.kernel.addresses import bucket as address_bucket
 from merx.settings import Network
+
+__all__ = ["Hosts", "Proxies", "address_bucket"]
 
 
 class Proxies:
@@ -62,20 +65,6 @@ def _bare(text: str) -> str:
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.partition(":")[0] if text.count(":") == 1 else text
-
-
-@lru_cache(8192)
-def address_bucket(address: str) -> str:
-    """What limits by address count: the address itself, or its /64 for IPv6, where one household has that many."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return f"{IPv6Address(int(found) >> 64 << 64)}/64"
-    return address
 
 
 class Hosts:

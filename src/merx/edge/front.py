@@ -35,6 +35,7 @@ class Front:
         self._gate = gate
         self._answers = answers
         self._idempotency = Idempotency(dialect.name)
+        self._is_catalogue = dialect.catalogue or (lambda path: path.startswith(dialect.cached))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
@@ -43,6 +44,8 @@ class Front:
         if self.dialect.open and path.startswith(self.dialect.open):
             visit.extra = fixed.OPEN
         try:
+            if visit.extra and b"origin" in visit.headers:
+                await self._by_origin(visit, path)
             await self._serve(scope, receive, send, visit, path)
         except MerxError as error:
             await self._answer_error(scope, receive, send, await self._counted(visit, error))
@@ -61,7 +64,7 @@ class Front:
             raise HttpError(404, "not_found", "There is nothing at this address.")
         if len(visit.headers) != len(scope["headers"]):
             refuse_repeated(scope["headers"])
-        from_memory = scope["method"] == "GET" and path.startswith(self.dialect.cached) and bool(self.dialect.cached)
+        from_memory = scope["method"] == "GET" and self._is_catalogue(path)
         who = NOTHING
         if path.rstrip("/") not in self.dialect.unasked:
             who = await self._ask_who(scope, visit, path, from_memory)
@@ -77,6 +80,14 @@ class Front:
         visit.route = scope.get("path_template", "")
         return None
 
+    async def _by_origin(self, visit: Visit, path: str) -> None:
+        """What a page of this origin may read, where the address alone tells the shop: so for what is asked
+        beforehand, and for what is refused before anybody knows who asks."""
+        slug = (None if self.dialect.slug is None else self.dialect.slug(path)) or visit.host_slug
+        tenant = await self._gate.tenant_of(slug, visit.host_domain)
+        if tenant is not None:
+            visit.extra = await self._gate.cross_origin(visit, tenant)
+
     async def _ask_who(self, scope: Any, visit: Visit, path: str, from_memory: bool) -> Presented:
         """Fills in the caller and the shop that is meant."""
         try:
@@ -89,6 +100,8 @@ class Front:
             await self._gate.place(visit)
         if visit.denied is None and not (from_memory and self._gate.recall(visit, who, self.dialect)):
             await self._gate.enter(visit, who, self.dialect)
+        if visit.extra and b"origin" in visit.headers and visit.ctx is not None:
+            visit.extra = await self._gate.cross_origin(visit, visit.ctx.tenant)
         if self.dialect.reach is not None and visit.credential is not None and visit.ctx is not None:
             visit.ctx = await self.dialect.reach(self._gate.rt, visit.ctx, path, scope["query_string"])
         return who
@@ -129,7 +142,7 @@ class Front:
             raise HttpError(404, "not_found", "There is nothing at this address.")
         found = [(b"allow", methods.encode())]
         if visit.extra and b"access-control-request-method" in visit.headers:
-            found += [*fixed.PREFLIGHT, (b"access-control-allow-methods", methods.encode())]
+            found += fixed.preflight(visit.extra, methods, self.dialect.browser_headers)
             visit.extra = ()
         await _send(send, 204, found, b"")
 

@@ -4,16 +4,20 @@ that becomes the request's `Ctx`, and the limits of its plan are taken."""
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from merx.core.auth.model import Credential
+from merx.core.tenants.model import Origins
+from merx.edge import headers as fixed
 from merx.edge.answers import KeyMemory
 from merx.edge.app import Dialect, Quota
 from merx.edge.client import address_bucket
 from merx.edge.credentials import Presented
+from merx.edge.headers import Header
 from merx.edge.limits import Limiter, Verdict
 from merx.edge.visit import Visit
 from merx.kernel.context import Ctx
@@ -23,6 +27,8 @@ from merx.runtime import Runtime
 
 ANONYMOUS = Quota(minute=600)
 """Of a client address without a credential; a wrong credential counts here too."""
+
+ORIGINS_SECONDS, MOST_REMEMBERED = 5.0, 10_000
 
 _ABOUT_WHO = (Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND)
 
@@ -38,6 +44,10 @@ class Authority(Protocol):
         """(id, slug) of the active shop of this name, or of this domain of its own."""
         ...
 
+    async def origins(self, rt: Runtime, tenant: TenantId) -> Origins:
+        """Whose pages may call the shop from a browser."""
+        ...
+
     def digest(self, rt: Runtime, key: str) -> bytes: ...
 
     async def standing(self, rt: Runtime, digests: Sequence[bytes]) -> Mapping[bytes, Credential]:
@@ -51,12 +61,34 @@ class Gate:
         self.limiter = limiter
         self.keys = keys
         self._authority = authority
+        self._origins: dict[TenantId, tuple[float, Origins]] = {}
+        rt.revocation_listeners.append(self._origins.clear)
 
     async def place(self, visit: Visit) -> None:
         """A shop's own domain names it as its host below the base domain would."""
         if visit.host_slug is None and visit.host_domain is not None:
             shop = await self._authority.shop(self.rt, None, visit.host_domain)
             visit.host_slug = None if shop is None else shop[1]
+
+    async def tenant_of(self, slug: str | None, domain: str | None) -> TenantId | None:
+        if slug is None and domain is None:
+            return None
+        shop = await self._authority.shop(self.rt, slug, None if slug is not None else domain)
+        return None if shop is None else shop[0]
+
+    async def cross_origin(self, visit: Visit, tenant: TenantId) -> tuple[Header, ...]:
+        """What the browser is told about a page elsewhere, by the shop's settings of at most ORIGINS_SECONDS ago: this
+        decides what a page may read, not who may do what."""
+        now = time.monotonic()
+        known = self._origins.get(tenant)
+        if known is None or known[0] <= now:
+            if len(self._origins) > MOST_REMEMBERED:
+                self._origins.clear()
+            known = (now + ORIGINS_SECONDS, await self._authority.origins(self.rt, tenant))
+            self._origins[tenant] = known
+        origin, origins = visit.headers[b"origin"], known[1]
+        allowed = origins.allow(origin.decode("latin-1")) if origins.listed else None
+        return fixed.for_origin(origin, allowed)
 
     def recall(self, visit: Visit, who: Presented, dialect: Dialect) -> bool:
         """Fills in who is asking from memory, where that is known: for catalogue reads and nothing else."""

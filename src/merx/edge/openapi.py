@@ -69,7 +69,7 @@ class Document:
         return {
             "openapi": "3.1.0",
             "info": {"title": dialect.title, "version": dialect.version, "description": dialect.description},
-            "servers": [{"url": dialect.server or "/"}],
+            "servers": [_server(dialect)],
             "security": security,
             "tags": _tags(dialect, [handler for _, handler in found]),
             "paths": dict(sorted(paths.items())),
@@ -82,6 +82,11 @@ class Document:
 
     def json(self) -> Asset:
         return Asset(self.encoded, "application/json", "no-cache")
+
+
+def _server(dialect: Dialect) -> dict[str, Any]:
+    names = {"variables": dict(dialect.server_names)} if dialect.server_names else {}
+    return {"url": dialect.server or "/", **names}
 
 
 def _operations(app: Litestar, ending: str) -> Iterable[tuple[str, HTTPRouteHandler]]:

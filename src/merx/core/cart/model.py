@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from merx.core.coupons.model import Coupon
+from merx.core.coupons.model import Benefit, Coupon
 from merx.core.pricing.model import TaxRules, Totals
 from merx.core.shipping.model import ShippingMethod, ShippingRules
 from merx.kernel.ids import CartId, CustomerId, LineId, ProductId, VariantId
@@ -93,10 +93,21 @@ class Basket(msgspec.Struct, frozen=True):
     payment_provider: str
     low_stock_threshold: int
     allowed_origins: list[str]
+    payment_test_mode: bool
     slug: str
+    domain: str | None
     coupon: Coupon | None
     methods: list[ShippingMethod]
     lines: list[BasketLine]
+
+
+class CouponTrial(msgspec.Struct, frozen=True):
+    """What a code would give now. `cart`: the cart it was tried on, with the coupon on it."""
+
+    coupon: Coupon
+    benefit: Benefit
+    currency: Currency
+    cart: Cart | None = None
 
 
 class Cart(msgspec.Struct, frozen=True):

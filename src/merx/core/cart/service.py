@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from merx.core.cart import rules, store
-from merx.core.cart.model import MAX_LINES, MAX_QUANTITY, Basket, Cart, Item, Owner
+from merx.core.cart.model import MAX_LINES, MAX_QUANTITY, Basket, Cart, CouponTrial, Item, Owner
 from merx.core.coupons import rules as coupons
+from merx.core.coupons import store as coupon_store
+from merx.core.coupons.model import Coupon
 from merx.core.inventory.model import OutOfStock
-from merx.kernel.context import Ctx
-from merx.kernel.errors import NotFound, Refused
+from merx.core.pricing import rules as pricing
+from merx.core.pricing.model import LineAmount
+from merx.db.database import Tx
+from merx.kernel.context import ActorKind, Ctx
+from merx.kernel.errors import Invalid, NotFound, Refused
 from merx.kernel.ids import LineId
+from merx.kernel.money import parse_minor
 from merx.runtime import Runtime
 
 
@@ -70,6 +79,53 @@ async def set_coupon(rt: Runtime, ctx: Ctx, owner: Owner, code: str | None) -> C
             raise Refused("Put something into the cart first.", code="cart_empty")
         basket = await store.read(tx, owner)
         return rules.price(basket, ctx.now, strict=cleaned is not None)
+
+
+async def try_coupon(rt: Runtime, ctx: Ctx, code: str, worth: Owner | Decimal, keep: bool = False) -> CouponTrial:
+    """What a code would give for a cart, or for goods of this worth in main units. `keep` puts it on the cart. Raises
+    CouponRefused with the reason why it does not apply, and then nothing changes. A limit of uses by one shopper is
+    looked at where the shopper is signed in: an answer about anybody's e-mail would tell who bought what."""
+    ctx.require("cart:write")
+    cleaned = coupons.clean_code(code)
+    async with rt.db.begin(ctx) as tx:
+        if isinstance(worth, Owner):
+            basket = await _cart_to_try(tx, rules.check_owner(ctx, worth), cleaned, keep)
+            goods = pricing.subtotal([LineAmount(line.unit_minor, line.quantity) for line in basket.lines])
+        else:
+            basket = await store.unkept(tx, [], cleaned, None)
+            goods = _minor(worth, basket.currency)
+        benefit = coupons.benefit(basket.coupon, goods, ctx.now)
+        assert basket.coupon is not None
+        await _check_uses(tx, ctx, basket.coupon)
+    cart = rules.price(basket, ctx.now) if isinstance(worth, Owner) else None
+    return CouponTrial(basket.coupon, benefit, basket.currency, cart)
+
+
+async def _cart_to_try(tx: Tx, owner: Owner, code: str, keep: bool) -> Basket:
+    """The cart as it would be, or from now on is, with this coupon on it."""
+    if keep:
+        await store.set_coupon(tx, owner, code)
+    basket = await store.read(tx, owner)
+    if not basket.lines:
+        raise Refused("Put something into the cart first.", code="cart_empty")
+    if basket.coupon_code == code:
+        return basket
+    return msgspec.structs.replace(basket, coupon_code=code, coupon=await coupon_store.by_code(tx, code))
+
+
+def _minor(worth: Decimal, currency: str) -> int:
+    found = parse_minor(worth, currency)
+    if found is None:
+        raise Invalid(f"This is not an amount in {currency}.", field="subtotal")
+    return found
+
+
+async def _check_uses(tx: Tx, ctx: Ctx, coupon: Coupon) -> None:
+    limit = coupon.per_customer_limit
+    if limit is None or ctx.actor is not ActorKind.CUSTOMER:
+        return
+    if await coupon_store.uses(tx, coupon.id, str(ctx.customer_id())) >= limit:
+        raise coupons.used_by_shopper()
 
 
 def _check_stock(change: tuple[Any, int, int]) -> None:

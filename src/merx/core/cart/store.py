@@ -13,7 +13,7 @@ from merx.core.pricing.model import TaxRules
 from merx.core.shipping.model import ShippingMethod, ShippingRules
 from merx.db.database import Tx
 from merx.kernel import ids
-from merx.kernel.ids import CartId, LineId, OrderId
+from merx.kernel.ids import CartId, CustomerId, LineId, OrderId
 
 TABLES = ("carts", "cart_lines")
 
@@ -40,7 +40,8 @@ _BASKET = """
 select c.id, c.version, c.customer_id, u.email, u.first_name, u.last_name, u.phone, {code} as coupon_code,
   s.currency, s.tax_rate, s.tax_shipping, s.prices_include_tax, s.shipping_enabled, s.flat_shipping_minor,
   s.free_shipping_threshold_minor, s.payment_provider, s.low_stock_threshold, s.allowed_origins,
-  (select t.slug from tenants t where t.id = $1) as slug,
+  s.payment_test_mode, (select t.slug from tenants t where t.id = $1) as slug,
+  (select t.domain from tenants t where t.id = $1) as domain,
   (select row_to_json(o) from (select id, code, type, rate, amount_minor, minimum_minor, starts_at, ends_at,
     usage_limit, per_customer_limit, used, active, created_at from coupons
     where tenant_id = $1 and code = {code} and deleted_at is null) o) as coupon,
@@ -167,6 +168,33 @@ update carts c set state = 'open', order_id = null, version = c.version + 1, upd
 from place where c.tenant_id = $1 and c.id = $2 and c.state = 'ordered'
 returning c.id
 """
+COUNT_ITEMS = _for_both(
+    f"""
+select coalesce(sum(l.quantity), 0)::bigint from carts c join cart_lines l on l.tenant_id = $1 and l.cart_id = c.id
+where {_OPEN}
+"""
+)
+LOCK_BOTH = """
+select c.id, c.token is null as kept from carts c
+where c.tenant_id = $1 and c.state = 'open' and (c.customer_id = $2 or c.token = $3) order by c.id for no key update
+"""
+HAND_OVER = """
+update carts set customer_id = $3, token = null, version = version + 1, updated_at = $4 where tenant_id = $1 and id = $2
+"""
+ADD_TO_EQUAL = """
+with gone as (
+  delete from cart_lines g using cart_lines m
+  where g.tenant_id = $1 and g.cart_id = $2 and m.tenant_id = $1 and m.cart_id = $3 and m.variant_id = g.variant_id
+  returning g.variant_id, g.quantity)
+update cart_lines l set quantity = least(l.quantity + gone.quantity, 1000000)
+from gone where l.tenant_id = $1 and l.cart_id = $3 and l.variant_id = gone.variant_id
+"""
+MOVE_LINES = "update cart_lines set cart_id = $3 where tenant_id = $1 and cart_id = $2"
+JOIN = """
+with guest as (delete from carts where tenant_id = $1 and id = $2 returning coupon_code)
+update carts c set version = c.version + 1, coupon_code = coalesce(c.coupon_code, guest.coupon_code), updated_at = $4
+from guest where c.tenant_id = $1 and c.id = $3
+"""
 
 _lines = msgspec.json.Decoder(list[BasketLine])
 _methods = msgspec.json.Decoder(list[ShippingMethod])
@@ -188,10 +216,12 @@ def _basket(row: Any) -> Basket:
         payment_provider=row[15],
         low_stock_threshold=row[16],
         allowed_origins=row[17],
-        slug=row[18],
-        coupon=_coupon.decode(row[19]) if row[19] else None,
-        methods=_methods.decode(row[20]) if row[20] else [],
-        lines=_lines.decode(row[21]) if row[21] else [],
+        payment_test_mode=row[18],
+        slug=row[19],
+        domain=row[20],
+        coupon=_coupon.decode(row[21]) if row[21] else None,
+        methods=_methods.decode(row[22]) if row[22] else [],
+        lines=_lines.decode(row[23]) if row[23] else [],
     )
 
 
@@ -210,7 +240,7 @@ async def claim(tx: Tx, owner: Owner, order_id: OrderId, coupon_code: str | None
     where somebody changed the cart while this waited for it: its lines are then older than it, to be read anew."""
     which, value = _key(owner)
     row = await tx.row(CLAIM[which], value, order_id, tx.ctx.now, coupon_code)
-    return (_basket(row), row[22]) if row else None
+    return (_basket(row), row["stale"]) if row else None
 
 
 async def claimed(tx: Tx, cart_id: CartId, coupon_code: str | None) -> Basket:
@@ -280,3 +310,38 @@ async def take_place(tx: Tx, cart_id: CartId) -> CartId | None:
 async def reopen(tx: Tx, cart_id: CartId, place: CartId) -> None:
     """The cart of an order that was never paid is open again, in the place taken for it."""
     await tx.rows(REOPEN, cart_id, place, tx.ctx.now)
+
+
+async def count_items(tx: Tx, owner: Owner) -> int:
+    """How many pieces are in the owner's open cart."""
+    which, value = _key(owner)
+    found: int = (await tx.row(COUNT_ITEMS[which], value))[0]
+    return found
+
+
+async def lock_both(tx: Tx, customer: CustomerId, token: str) -> tuple[CartId | None, CartId | None]:
+    """The open carts of a customer and of a guest, locked."""
+    rows = await tx.rows(LOCK_BOTH, customer, token)
+    return (
+        next((row[0] for row in rows if row[1]), None),
+        next((row[0] for row in rows if not row[1]), None),
+    )
+
+
+async def hand_over(tx: Tx, guest: CartId, customer: CustomerId) -> None:
+    """A guest's cart becomes the customer's, who has none."""
+    await tx.run(HAND_OVER, guest, customer, tx.ctx.now)
+
+
+async def add_to_equal(tx: Tx, guest: CartId, kept: CartId) -> None:
+    """What both carts hold is added up in the one that is kept."""
+    await tx.run(ADD_TO_EQUAL, guest, kept)
+
+
+async def move_lines(tx: Tx, guest: CartId, kept: CartId) -> None:
+    await tx.run(MOVE_LINES, guest, kept)
+
+
+async def join(tx: Tx, guest: CartId, kept: CartId) -> None:
+    """Ends the guest's cart, whose lines have gone over; its coupon goes over where the other has none."""
+    await tx.run(JOIN, guest, kept, tx.ctx.now)

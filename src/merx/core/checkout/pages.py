@@ -103,7 +103,7 @@ async def _trial_account(rt: Runtime, ctx: Ctx | None) -> tuple[Account, Currenc
         if shop is None or not settings.payment_test_mode:
             raise NotFound("order")
         account = await provider_account(rt, tx, PROVIDER, settings)
-    return account, settings.currency, service.shop_url(rt, shop.slug)
+    return account, settings.currency, directory.shop_url(rt, shop.slug)
 
 
 def _lines(items: Sequence[Claimed], currency: Currency) -> tuple[PaymentLine, ...]:

@@ -11,6 +11,7 @@ from merx.core.cart.rules import check_quantity
 from merx.core.checkout.model import MAX_NOTES, MAX_TOKEN, PAYMENT_METHODS, CheckoutRequest, Claimed
 from merx.core.inventory.model import OutOfStock
 from merx.core.orders.model import Address, Order, OrderLine, PaymentStatus, Status, StockState
+from merx.core.tenants.model import Origins
 from merx.core.tenants.rules import email
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
@@ -209,20 +210,20 @@ def _lines(cart: Cart) -> list[OrderLine]:
     ]
 
 
-def check_return(url: str | None, field: str, default: str, allowed: Sequence[str]) -> str:
+def check_return(url: str | None, field: str, origins: Origins) -> None:
     """Where a payment page sends the shopper back to: only to the shop's own or an allowed origin. An open redirect
     behind a payment is a present to phishers."""
     if url is None:
-        return default
-    parts, own = _split(url), urlsplit(default)
+        return
+    parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
         raise Invalid("This must be an http:// or https:// address of at most 2000 characters.", field=field)
-    origin = f"{parts.scheme}://{parts.netloc}".lower()
-    if origin != f"{own.scheme}://{own.netloc}".lower() and origin not in [one.lower().rstrip("/") for one in allowed]:
+    if not origins.allow(f"{parts.scheme}://{parts.netloc}"):
         raise Invalid(
-            "This address is not among the shop's allowed origins; add its origin in the settings.", field=field
+            "This address is not among the shop's allowed origins; add its origin to allowed_origins in the settings.",
+            code="origin_not_allowed",
+            field=field,
         )
-    return url
 
 
 def _split(url: str) -> SplitResult | None:

@@ -7,8 +7,6 @@ the payment's id, which is also its idempotency key, and goes on from there. So 
 
 from __future__ import annotations
 
-import base64
-import os
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -24,15 +22,17 @@ from merx.core.coupons import store as coupons
 from merx.core.customers import store as customers
 from merx.core.inventory import store as inventory
 from merx.core.inventory.model import OutOfStock, StockLevel
+from merx.core.orders import proofs, steps
 from merx.core.orders import rules as order_rules
-from merx.core.orders import steps
 from merx.core.orders import store as orders
 from merx.core.orders.model import Order, PaymentStatus, Placement, Status
 from merx.core.payments import store as payments
 from merx.core.payments.model import OPEN, Payment
 from merx.core.payments.model import Status as Attempt
+from merx.core.tenants import directory
 from merx.core.tenants.accounts import account as provider_account
 from merx.core.tenants.model import NoCredentials
+from merx.core.tenants.rules import email
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.context import Ctx
@@ -100,13 +100,15 @@ async def _prepare(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Prepared:
         if request.owner is not None:
             claimed = await carts.claim(tx, carts_rules.check_owner(ctx, request.owner), order_id, code)
             if claimed is None:
-                return await _replayed(tx, request.owner)
+                return await _replayed(rt, tx, request.owner, request)
             basket, stale = claimed
             if stale and basket.id is not None:
                 basket = await carts.claimed(tx, basket.id, code)
         else:
             rules.check_items(request.items)
             basket = await _basket_of_items(tx, request, code)
+        if request.customer_id is not None and basket.customer_id is None:
+            basket = msgspec.structs.replace(basket, customer_id=request.customer_id)
         if request.buyer is not None and basket.customer_id is None:
             known = await customers.upsert_by_email(tx, request.buyer.email, request.buyer.name, request.buyer.phone)
             basket = msgspec.structs.replace(basket, customer_id=known.id)
@@ -132,8 +134,9 @@ async def _write(rt: Runtime, tx: Tx, request: CheckoutRequest, basket: Basket, 
     provider = rules.provider_of(request.payment_method, basket.payment_provider)
     immediate = provider == "manual" or cart.totals.total == 0
     order = rules.order_of(order_id, request, cart, request.token is None, immediate, ctx.source, ctx.now)
-    token = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=") if request.lookup_token else None
-    placement = Placement(ctx.address or None, rt.vault.digest(token) if token else None, basket.version)
+    token = proofs.order_token(rt.vault, order_id) if request.lookup_token else None
+    proof = proofs.token_digest(rt.vault, token) if token else None
+    placement = Placement(proofs.client_digest(rt.vault, ctx), proof, basket.version)
     await orders.insert(tx, order, placement)
     payment, charge = _payment_of(rt, request, basket, order, "manual" if immediate else provider)
     await payments.insert(tx, payment, charge, ctx.now + steps.RETRY if charge else None)
@@ -155,20 +158,18 @@ async def _write(rt: Runtime, tx: Tx, request: CheckoutRequest, basket: Basket, 
 def _payment_of(
     rt: Runtime, request: CheckoutRequest, basket: Basket, order: Order, provider: str
 ) -> tuple[Payment, Charge | None]:
+    origins = directory.origins(rt, basket.slug, basket.domain, basket.allowed_origins, basket.payment_test_mode)
+    rules.check_return(request.success_url, "success_url", origins)
+    rules.check_return(request.cancel_url, "cancel_url", origins)
     payment_id = PaymentId(ids.new())
     charge = None
     if provider == "manual":
         status = Attempt.CAPTURED if order.total_minor == 0 else Attempt.PENDING
     else:
         status = Attempt.CREATED
-        shop = shop_url(rt, basket.slug)
-        allowed = basket.allowed_origins
-        success = rules.check_return(
-            request.success_url, "success_url", f"{shop}/checkout/success?order={order.id}", allowed
-        )
-        cancel = rules.check_return(
-            request.cancel_url, "cancel_url", f"{shop}/checkout/cancel?order={order.id}", allowed
-        )
+        shop = directory.shop_url(rt, basket.slug)
+        success = request.success_url or f"{shop}/checkout/success?order={order.id}"
+        cancel = request.cancel_url or f"{shop}/checkout/cancel?order={order.id}"
         charge = _charge_of(payment_id, order, request.token, success, cancel)
     payment = Payment(
         payment_id, order.id, provider, order.payment_method, status, order.total_minor, order.currency,
@@ -201,12 +202,6 @@ def _charge_of(payment_id: PaymentId, order: Order, token: str | None, success_u
     )
 
 
-def shop_url(rt: Runtime, slug: str) -> str:
-    """Where this shop's own pages are."""
-    scheme = "https" if rt.settings.public_url.startswith("https://") else "http"
-    return f"{scheme}://{slug}.{rt.settings.base_domain}"
-
-
 def _say_what_is_low(tx: Tx, levels: list[StockLevel], taken: Mapping[ids.VariantId, int], threshold: int) -> None:
     for level in levels:
         if level.available <= threshold < level.available + taken[level.variant_id]:
@@ -214,9 +209,9 @@ def _say_what_is_low(tx: Tx, levels: list[StockLevel], taken: Mapping[ids.Varian
             tx.emit(Event(INVENTORY_LOW, level.variant_id, facts))
 
 
-async def _replayed(tx: Tx, owner: Owner) -> Prepared:
+async def _replayed(rt: Runtime, tx: Tx, owner: Owner, request: CheckoutRequest) -> Prepared:
     """The cart is no longer open: somebody (the same click, twice) has just made it an order. Raises Refused where
-    that is too long ago to be the same click."""
+    that is too long ago to be the same click. The order's token is for who named the same buyer."""
     last = await carts.last_ordered(tx, owner)
     if last is None or tx.ctx.now - last[1] > REPLAY:
         raise Refused("The cart is empty.", code="cart_empty")
@@ -227,7 +222,9 @@ async def _replayed(tx: Tx, owner: Owner) -> Prepared:
     payment, charge = attempts[0], None
     if payment.status is Attempt.CREATED and not order_rules.closed(order):
         charge = await payments.charge_of(tx, payment.id)
-    return Prepared(Placed(order, payment, replayed=True), charge)
+    same = request.buyer is None or order.email == email(request.buyer.email)
+    token = proofs.order_token(rt.vault, order.id) if request.lookup_token and same else None
+    return Prepared(Placed(order, payment, token, replayed=True), charge)
 
 
 async def pay(rt: Runtime, ctx: Ctx, payment: Payment, charge: Charge) -> Payment:

@@ -28,6 +28,10 @@ def used_up() -> CouponRefused:
     return CouponRefused("coupon_used_up", "This coupon has been used as often as it may be.")
 
 
+def used_by_shopper() -> CouponRefused:
+    return CouponRefused("coupon_used_by_customer", "You have used this coupon as often as you may.")
+
+
 def benefit(coupon: Coupon | None, subtotal: int, now: datetime) -> Benefit:
     """What the coupon takes off goods worth `subtotal`. Raises CouponRefused with the reason it does not apply."""
     if coupon is None:

@@ -1,4 +1,4 @@
-"""What a merchant can do with coupons, and what a shopper can ask of a code."""
+"""What a merchant can do with coupons. What a code gives a shopper is asked of the cart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from merx.core.coupons import rules, store
-from merx.core.coupons.model import Benefit, Coupon, CouponRefused, CouponType
+from merx.core.coupons.model import Coupon, CouponType
 from merx.kernel import ids
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Conflict, Invalid, NotFound
@@ -74,19 +74,6 @@ async def page(rt: Runtime, ctx: Ctx, limit: int, offset: int) -> tuple[list[Cou
     ctx.require("coupons:read")
     async with rt.db.begin(ctx) as tx:
         return await store.page(tx, limit, offset)
-
-
-async def check(rt: Runtime, ctx: Ctx, code: str, subtotal: int, shopper: str | None = None) -> tuple[Coupon, Benefit]:
-    """Whether a code would apply to goods worth `subtotal` now. Raises CouponRefused with the reason."""
-    ctx.require("cart:write")
-    async with rt.db.begin(ctx) as tx:
-        coupon = await store.by_code(tx, rules.clean_code(code))
-        benefit = rules.benefit(coupon, subtotal, ctx.now)
-        assert coupon is not None
-        limit = coupon.per_customer_limit
-        if shopper and limit is not None and await store.uses(tx, coupon.id, shopper) >= limit:
-            raise CouponRefused("coupon_used_by_customer", "You have used this coupon as often as you may.")
-    return coupon, benefit
 
 
 def _checked(draft: CouponDraft) -> dict[str, Any]:

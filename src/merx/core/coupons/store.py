@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from merx.core.coupons.model import Coupon, CouponRefused, CouponType
-from merx.core.coupons.rules import used_up
+from merx.core.coupons.model import Coupon, CouponType
+from merx.core.coupons.rules import used_by_shopper, used_up
 from merx.db.database import Tx
 from merx.kernel.ids import CouponId
 
@@ -115,7 +115,7 @@ async def redeem(tx: Tx, coupon_id: CouponId, shopper: str) -> None:
     if row is None:
         raise used_up()
     if not row[0]:
-        raise CouponRefused("coupon_used_by_customer", "You have used this coupon as often as you may.")
+        raise used_by_shopper()
 
 
 async def give_back(tx: Tx, coupon_id: CouponId, shopper: str) -> None:

@@ -130,8 +130,7 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """ORD-001: the number people read."""
-        return f"ORD-{self.number:03d}"
+        return label(self.number)
 
     @property
     def item_count(self) -> int:
@@ -160,7 +159,7 @@ class OrderDetail(msgspec.Struct, frozen=True):
 class Placement(msgspec.Struct, frozen=True):
     """What is written of an order beside its `Order`."""
 
-    client_address: str | None = None
+    client_digest: bytes | None = None
     lookup_hash: bytes | None = None
     cart_version: int | None = None
 
@@ -180,6 +179,45 @@ class OrderQuery(msgspec.Struct, frozen=True):
 class OrderPage(msgspec.Struct, frozen=True):
     orders: list[Order]
     total: int
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What somebody has who asks about an e-mail's orders: any of it will do for the orders it fits."""
+
+    customer_id: CustomerId | None
+    client_digest: bytes | None
+    since: datetime  # a client's address stands for no older orders
+    tokens: list[bytes]
+
+
+class OrderSummary(msgspec.Struct, frozen=True):
+    """All that a list by e-mail shows."""
+
+    id: OrderId
+    number: int
+    status: Status
+    payment_status: PaymentStatus
+    currency: Currency
+    total_minor: int
+    created_at: datetime
+
+    @property
+    def label(self) -> str:
+        return label(self.number)
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_minor, self.currency)
+
+
+class OrderSummaries(msgspec.Struct, frozen=True):
+    orders: list[OrderSummary]
+    total: int
+
+
+def label(number: int) -> str:
+    """ORD-001: the number people read."""
+    return f"ORD-{number:03d}"
 
 
 class IllegalTransition(Refused):

@@ -16,8 +16,11 @@ from merx.core.orders.model import (
     OrderLine,
     OrderPage,
     OrderQuery,
+    OrderSummaries,
+    OrderSummary,
     PaymentStatus,
     Placement,
+    Proof,
     Shipment,
     Status,
     StockState,
@@ -53,7 +56,7 @@ with o as (
   insert into orders (tenant_id, id, customer_id, email, customer_name, phone, status, payment_status, stock_state,
     hold_expires_at, currency, subtotal_minor, discount_minor, shipping_minor, tax_minor, total_minor, tax_included,
     coupon_id, coupon_code, shipping_method, payment_method, shipping_address, billing_address, notes, cart_id,
-    cart_version, source, client_address, lookup_hash, created_at, updated_at)
+    cart_version, source, client_digest, lookup_hash, created_at, updated_at)
   values ($1, $2, $3, $4, $5, $6, $7, $8, 'held', $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21::jsonb,
     $22::jsonb, $23, $24, $25, $26, $27, $28, $29, $29)
   returning id),
@@ -111,6 +114,32 @@ EXPIRED = """
 select id from orders where tenant_id = $1 and stock_state = 'held' and hold_expires_at is not null and hold_expires_at <= $2
 order by hold_expires_at limit 50
 """
+
+# Looked up by e-mail. A page with how many there are in all, in one row at least, so that a hit costs what a miss does.
+_SUMMARY = """
+select (select count(*) from found), f.id, f.number, f.status, f.payment_status, f.currency, f.total_minor, f.created_at
+from (select 1) as always left join lateral (
+  select * from found order by created_at desc, id desc limit $3 offset $4) as f on true
+order by f.created_at desc, f.id desc
+"""
+_PROVEN = """
+  select p.id from orders p where p.tenant_id = $1 and p.customer_id = $5
+  union
+  select p.id from orders p where p.tenant_id = $1 and p.client_digest = $6 and p.created_at > $7
+  union
+  select p.id from orders p where p.tenant_id = $1 and p.lookup_hash = any($8::bytea[])"""
+OF_EMAIL = f"""
+with found as materialized (
+  select o.id, o.number, o.status, o.payment_status, o.currency, o.total_minor, o.created_at
+  from orders o where o.tenant_id = $1 and o.email = $2){_SUMMARY}"""
+PROVEN = f"""
+with shown as materialized ({_PROVEN}),
+found as materialized (
+  select o.id, o.number, o.status, o.payment_status, o.currency, o.total_minor, o.created_at
+  from shown s join orders o on o.tenant_id = $1 and o.id = s.id where o.email = $2){_SUMMARY}"""
+IS_OF_EMAIL = "select 1 from orders o where o.tenant_id = $1 and o.id = $2 and o.email = $3"
+IS_PROVEN = f"""{IS_OF_EMAIL} and (
+  o.customer_id = $4 or o.client_digest = $5 and o.created_at > $6 or o.lookup_hash = any($7::bytea[]))"""
 
 _FILTERS = {
     "statuses": "o.status = any({}::text[])",
@@ -188,7 +217,7 @@ async def insert(tx: Tx, order: Order, placement: Placement) -> None:
         order.cart_id,
         placement.cart_version,
         order.source,
-        placement.client_address,
+        placement.client_digest,
         placement.lookup_hash,
         order.created_at,
         [line.id for line in lines],
@@ -264,6 +293,34 @@ async def page(tx: Tx, query: OrderQuery) -> OrderPage:
         return OrderPage([_order(row) for row in rows], len(rows))
     counted = await tx.row(counting, *args)
     return OrderPage([_order(row) for row in rows], counted[0] if counted else 0)
+
+
+async def of_email(tx: Tx, email: str, limit: int, offset: int) -> OrderSummaries:
+    return _summaries(await tx.rows(OF_EMAIL, email, limit, offset))
+
+
+async def proven(tx: Tx, email: str, proof: Proof, limit: int, offset: int) -> OrderSummaries:
+    """Those of the e-mail's orders that the proof is good for. It is what the statement begins at: how long it takes
+    does not depend on the e-mail."""
+    given = (proof.customer_id, proof.client_digest, proof.since, proof.tokens)
+    return _summaries(await tx.rows(PROVEN, email, limit, offset, *given))
+
+
+def _summaries(rows: list[Any]) -> OrderSummaries:
+    found = [
+        OrderSummary(row[1], row[2], Status(row[3]), PaymentStatus(row[4]), row[5], row[6], row[7])
+        for row in rows
+        if row[1] is not None
+    ]
+    return OrderSummaries(found, rows[0][0])
+
+
+async def may_see(tx: Tx, order_id: OrderId, email: str, proof: Proof | None) -> bool:
+    """Whether this is an order of the e-mail's, and one that the proof is good for."""
+    if proof is None:
+        return await tx.row(IS_OF_EMAIL, order_id, email) is not None
+    given = (proof.customer_id, proof.client_digest, proof.since, proof.tokens)
+    return await tx.row(IS_PROVEN, order_id, email, *given) is not None
 
 
 async def move(tx: Tx, order_id: OrderId, target: Status, note: str = "") -> Status | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakKeyDictionary
 
 from merx.core.tenants import store
-from merx.core.tenants.model import Tenant
+from merx.core.tenants.model import Origins, Tenant
 from merx.db.database import Database
 from merx.kernel.ids import TenantId
 from merx.runtime import Runtime
@@ -44,6 +44,18 @@ async def _remembered(rt: Runtime, key: object, ask: Callable[[], Awaitable[Tena
         kept.clear()
     kept[key] = (now + (UNKNOWN_SECONDS if tenant is None else KNOWN_SECONDS), tenant)
     return tenant
+
+
+def shop_url(rt: Runtime, slug: str) -> str:
+    """Where a shop's own pages are."""
+    scheme = "https" if rt.settings.public_url.startswith("https://") else "http"
+    return f"{scheme}://{slug}.{rt.settings.base_domain}"
+
+
+def origins(rt: Runtime, slug: str, domain: str | None, listed: Sequence[str], test_mode: bool) -> Origins:
+    """Where a shop's pages may live."""
+    own = (shop_url(rt, slug), *(() if domain is None else (f"https://{domain}", f"http://{domain}")))
+    return Origins(own, tuple(listed), test_mode)
 
 
 def forget(rt: Runtime) -> None:

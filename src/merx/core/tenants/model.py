@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -93,6 +94,21 @@ class ShopSettings(msgspec.Struct, frozen=True):
         return None if minor is None else Money(minor, self.currency)
 
 
+class Origins(msgspec.Struct, frozen=True):
+    """Where a shop's pages may live: its own addresses, what its settings list and, in payment test mode, this very
+    machine at any port, so that a front end can be built before it has an address."""
+
+    own: tuple[str, ...]
+    listed: tuple[str, ...]
+    local: bool
+
+    def allow(self, origin: str) -> bool:
+        origin = origin.lower()
+        if origin in self.own or origin in [one.lower() for one in self.listed]:
+            return True
+        return self.local and _LOCAL.fullmatch(origin) is not None
+
+
 Amount = Decimal | int | str
 """An amount in main units as a client wrote it; read with the currency that holds after the change."""
 
@@ -170,6 +186,7 @@ class NoCredentials(Refused):
         )
 
 
+_LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.ASCII)
 _SYMBOLS = {
     "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "KRW": "₩", "BRL": "R$", "CAD": "CA$",
     "AUD": "A$", "NZD": "NZ$", "MXN": "MX$", "HKD": "HK$", "SGD": "S$", "CHF": "CHF", "ILS": "₪", "NGN": "₦",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from merx.core.tenants import accounts, opening, rules, store
+from merx.core.tenants import accounts, directory, opening, rules, store
 from merx.core.tenants.directory import find, find_by_domain, find_by_slug, forget
 from merx.core.tenants.model import (
     Configuration,
     NoCredentials,
+    Origins,
     Plan,
     SettingsPatch,
     ShopSettings,
@@ -35,9 +36,11 @@ __all__ = [
     "get_configuration",
     "get_settings",
     "list_tenants",
+    "origins",
     "patch_settings",
     "set_active",
     "set_plan",
+    "shop_window",
 ]
 
 
@@ -122,6 +125,22 @@ async def get_settings(rt: Runtime, ctx: Ctx) -> ShopSettings:
         return await store.settings(tx)
 
 
+async def shop_window(rt: Runtime, slug: str) -> ShopSettings:
+    """The settings of the shop of this name, for whoever comes to buy there; what is shown of them is the dialect's
+    choice."""
+    tenant = await find_by_slug(rt, slug)
+    if tenant is None or not tenant.active:
+        raise NotFound("shop")
+    return await get_settings(rt, system(tenant.id))
+
+
+async def origins(rt: Runtime, tenant: TenantId) -> Origins:
+    """Where the shop's pages may live."""
+    found, settings = await find(rt, tenant), await get_settings(rt, system(tenant))
+    assert found is not None
+    return directory.origins(rt, found.slug, found.domain, settings.allowed_origins, settings.payment_test_mode)
+
+
 async def get_configuration(rt: Runtime, ctx: Ctx) -> Configuration:
     ctx.require("settings:read")
     tenant = await get(rt, ctx)
@@ -147,7 +166,10 @@ async def patch_settings(rt: Runtime, ctx: Ctx, patch: SettingsPatch) -> Configu
             for hint in await store.credential_hints(tx):
                 await accounts.check_mode(rt, tx, hint.provider, after.payment_test_mode)
         settings = await store.update_settings(tx, after)
-        return Configuration(tenant, settings, tuple(await store.credential_hints(tx)))
+        hints = tuple(await store.credential_hints(tx))
+    if (before.allowed_origins, before.payment_test_mode) != (after.allowed_origins, after.payment_test_mode):
+        rt.revoked()
+    return Configuration(tenant, settings, hints)
 
 
 async def account(rt: Runtime, ctx: Ctx, provider: str) -> Account:
