@@ -169,6 +169,15 @@ class CategoryList(msgspec.Struct, frozen=True):
     version: int
 
 
+class Address(msgspec.Struct, frozen=True):
+    """Where a product's page is, as a search engine is told."""
+
+    id: ProductId
+    slug: str
+    name: str
+    updated_at: datetime
+
+
 class Sort(StrEnum):
     NEWEST = "newest"
     OLDEST = "oldest"

@@ -13,8 +13,10 @@ import msgspec
 
 from merx.core.catalog import reading, words
 from merx.core.catalog.model import (
+    Address,
     Category,
     CategoryList,
+    Image,
     Product,
     ProductDetail,
     ProductPage,
@@ -51,6 +53,21 @@ select (select sum(v.version)::bigint from catalog_versions v where v.tenant_id 
   (select json_agg(json_build_array(
      c.id, c.number, c.parent_id, c.name, c.slug, c.description, c.position, c.created_at))
    from categories c where c.tenant_id = $1)
+"""
+COVERS = """
+select c.id, cover.image from unnest($2::uuid[]) as c (id)
+join lateral (
+  select p.images -> 0 as image
+  from (
+    select c.id union all select b.id from categories b where b.tenant_id = $1 and b.parent_id = c.id) as branch
+  join product_categories pc on pc.tenant_id = $1 and pc.category_id = branch.id
+  join products p on p.tenant_id = $1 and p.id = pc.product_id
+  where p.active and p.deleted_at is null and p.images -> 0 is not null
+  limit 1) as cover on true
+"""
+ADDRESSES = """
+select p.id, p.slug, p.name, p.updated_at from products p
+where p.tenant_id = $1 and p.id > $2 and p.active and p.deleted_at is null order by p.id limit $3
 """
 _SELLABLE = """
 select v.id, v.product_id, v.sku, p.name, v.title, p.images -> 0 ->> 'url', v.price_minor,
@@ -161,6 +178,7 @@ DELETE_CATEGORY = "delete from categories where tenant_id = $1 and id = $2"
 _products = msgspec.json.Decoder(tuple[Product, ...])
 _product = msgspec.json.Decoder(Product)
 _categories = msgspec.json.Decoder(list[Category])
+_image = msgspec.json.Decoder(Image)
 _owners = msgspec.json.Decoder(dict[str, ProductId])
 
 
@@ -235,6 +253,15 @@ async def kept_products(tx: Tx, products: Sequence[ProductId]) -> tuple[Product,
 async def exported(tx: Tx, after: UUID, limit: int) -> tuple[Product, ...]:
     row = await tx.row(reading.EXPORTED, after, limit)
     return _products.decode(row[0]) if row and row[0] else ()
+
+
+async def covers(tx: Tx, categories: Sequence[CategoryId]) -> dict[CategoryId, Image]:
+    rows = await tx.rows(COVERS, categories)
+    return {row[0]: _image.decode(row[1]) for row in rows}
+
+
+async def addresses(tx: Tx, after: UUID, limit: int) -> list[Address]:
+    return [Address(*row) for row in await tx.rows(ADDRESSES, after, limit)]
 
 
 async def preflight(
