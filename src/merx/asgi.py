@@ -1,6 +1,6 @@
 """Composition: which app answers which path, and what lives as long as the process does.
 
-A dialect is one line in DIALECTS. `build` is what the launcher calls in each worker.
+A dialect is one line in DIALECTS, a face of the pages one in FACES. `build` is what the launcher calls in each worker.
 """
 
 from __future__ import annotations
@@ -34,11 +34,16 @@ from merx.edge.request_log import RequestLog
 from merx.edge.static import Folder
 from merx.runtime import Runtime
 from merx.settings import Settings
+from merx.web.assets import assets
 from merx.web.callbacks import Callbacks
+from merx.web.face import Face
+from merx.web.hosts import Faces
+from merx.web.landing.app import landing
 
 log = logging.getLogger("merx")
 
 DIALECTS: tuple[Dialect, ...] = (BAAS, COMMERCE, PYCOMMERCE)
+FACES: tuple[Face, ...] = (landing(DIALECTS),)
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:
@@ -105,12 +110,12 @@ async def running(rt: Runtime) -> AsyncIterator[Gateway]:
 
 
 def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
-    static, demo = _folder("merx.web", "static"), _folder("merx.demo", "static")
+    demo = _folder("merx.demo", "static")
     mounts: list[tuple[str, ASGIApp]] = [
         ("/livez", live()),
         ("/readyz", Ready(rt)),
         ("/metrics", MetricsPage(edge.metrics)),
-        ("/assets", Folder("/assets", static)),
+        ("/assets", assets()),
         ("/demo/pictures", Folder("/demo/pictures", demo)),
         ("/simulator", simulator.app(rt)),
         (Callbacks.prefix, Callbacks(rt)),
@@ -119,7 +124,7 @@ def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
         mounts += edge.mounts(dialect)
     return Gateway(
         mounts,
-        nothing_here,
+        Faces(FACES, rt, edge.limiter, nothing_here),
         _no_lifespan,
         proxies=Proxies(rt.settings.trusted_proxies),
         hosts=Hosts(rt.settings.base_domain, rt.settings.public_url),

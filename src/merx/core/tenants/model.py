@@ -74,6 +74,7 @@ class ShopSettings(msgspec.Struct, frozen=True):
     allowed_origins: tuple[str, ...]
     locale: str
     contact_email: str | None
+    accent: str  # '#rrggbb': the colour of the shop's pages; '' where none was chosen
     updated_at: datetime
 
     @property
@@ -133,6 +134,7 @@ class SettingsPatch(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: list[str] | UnsetType = UNSET
     locale: str | UnsetType = UNSET
     contact_email: str | UnsetType | None = UNSET
+    accent: str | UnsetType = UNSET
     credentials: Mapping[str, Credentials | None] | UnsetType = UNSET
 
 

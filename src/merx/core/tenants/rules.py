@@ -36,6 +36,7 @@ RESERVED_SLUGS = frozenset(
 )
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 _DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
+_ACCENT = re.compile(r"(?:#[0-9a-f]{6})?", re.ASCII)
 _LOCALE = re.compile(r"[a-z]{2,3}(?:[_-][A-Z]{2})?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,253}")
 _SECRET = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -164,6 +165,10 @@ def _words(patch: SettingsPatch, changes: dict[str, Any], wrong: dict[str, list[
         changes["contact_email"] = None if patch.contact_email is None else email(patch.contact_email)
         if patch.contact_email is not None and changes["contact_email"] is None:
             wrong["contact_email"] = ["This is no e-mail address."]
+    if patch.accent is not UNSET:
+        changes["accent"] = patch.accent.lower()
+        if not _ACCENT.fullmatch(changes["accent"]):
+            wrong["accent"] = ["A colour is written like #4f46e5; leave it empty for the usual one."]
 
 
 def _minor(value: Amount, currency: Currency) -> int | None:

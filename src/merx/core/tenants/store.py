@@ -30,7 +30,7 @@ SET_ACTIVE = f"update tenants set active = $2 where id = $1 and not system retur
 _SETTINGS = (
     "currency, tax_rate, tax_shipping, prices_include_tax, shipping_enabled, flat_shipping_minor, "
     "free_shipping_threshold_minor, payment_provider, payment_test_mode, low_stock_threshold, guest_order_lookup, "
-    "allowed_origins, locale, contact_email, updated_at"
+    "allowed_origins, locale, contact_email, accent, updated_at"
 )
 INSERT_SETTINGS = "insert into settings (tenant_id, currency, contact_email, updated_at) values ($1, $2, $3, $4)"
 SETTINGS = f"select {_SETTINGS} from settings where tenant_id = $1"
@@ -39,7 +39,7 @@ UPDATE_SETTINGS = f"""
 update settings set currency = $2, tax_rate = $3, tax_shipping = $4, prices_include_tax = $5, shipping_enabled = $6,
   flat_shipping_minor = $7, free_shipping_threshold_minor = $8, payment_provider = $9, payment_test_mode = $10,
   low_stock_threshold = $11, guest_order_lookup = $12, allowed_origins = $13, locale = $14, contact_email = $15,
-  updated_at = $16
+  accent = $16, updated_at = $17
 where tenant_id = $1 returning {_SETTINGS}
 """
 SHOWN_PRODUCTS = "select coalesce(sum(products), 0)::bigint from catalog_versions where tenant_id = $1"
@@ -147,6 +147,7 @@ async def update_settings(tx: Tx, after: ShopSettings) -> ShopSettings:
             list(after.allowed_origins),
             after.locale,
             after.contact_email,
+            after.accent,
             after.updated_at,
         )
     )

@@ -126,6 +126,7 @@ def settings(found: Configuration) -> shop.Settings:
         allowed_origins=kept.allowed_origins,
         locale=kept.locale,
         contact_email=kept.contact_email,
+        accent=kept.accent,
         updated_at=second(kept.updated_at),
     )
 

@@ -196,6 +196,7 @@ class Settings(msgspec.Struct, frozen=True):
     allowed_origins: tuple[str, ...]
     locale: str
     contact_email: str | None
+    accent: str
     updated_at: datetime
 
 
@@ -221,6 +222,7 @@ class SettingsChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     allowed_origins: Annotated[list[Annotated[str, Meta(max_length=255)]], Meta(max_length=50)] | UnsetType = UNSET
     locale: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
     contact_email: Email | UnsetType | None = UNSET
+    accent: Annotated[str, Meta(max_length=7, description="The colour of the shop's pages: #4f46e5, or empty")] | UnsetType = UNSET
 
 
 class ShippingMethod(msgspec.Struct, frozen=True):
