@@ -29,12 +29,13 @@ _SECRET_NAMES = re.compile(
 _EMAIL_NAME = re.compile(r"e?-?mail", re.IGNORECASE)
 _SECRETS = re.compile(
     r"\b(?:[ps]k_(?:live|test)|whsec|rk_live|rk_test|pi|pm|cs_live|cs_test|seti)_[A-Za-z0-9+/=_-]{6,}"
+    r"|\bm(?:ac|cs|rt)_[\w-]{6,}"
     r"|\beyJ[\w-]{6,}\.[\w-]+\.[\w-]*"
     r"|\b(?:Bearer|Basic)\s+[\w.+/=~-]{6,}"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 _QUERY = re.compile(
-    r"(?i)\b((?:api_?key|token|access_token|refresh_token|password|secret|key|ordertoken|code)=)[^&\s\"']+"
+    r"(?i)\b((?:api_?key|token|access_token|refresh_token|password|secret|key|ordertoken|code|code_verifier|client_secret)=)[^&\s\"']+"
 )
 _JSON_FIELD = re.compile(
     r"(?i)([\"'](?:api_?key|token|access|refresh|password|secret|client_secret)[\"']\s*:\s*[\"'])[^\"']+"

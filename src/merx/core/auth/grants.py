@@ -42,6 +42,7 @@ from merx.kernel.ids import SessionId, StaffId, TenantId
 from merx.runtime import Runtime
 
 SOURCE = "oauth"
+AUDIENCE = rules.AUDIENCE
 
 
 # ── Asking a member ──────────────────────────────────────────────────────────────────────────────────────────────────
