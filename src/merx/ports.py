@@ -163,3 +163,64 @@ class WebhookSender(Protocol):
     async def send(self, posting: Posting) -> Answered: ...
 
     async def close(self) -> None: ...
+
+
+class Delivery(StrEnum):
+    """What came of handing a mail or a text message over."""
+
+    ACCEPTED = "accepted"
+    LATER = "later"  # it may go well another time; perhaps it has, and nobody heard the answer
+    REFUSED = "refused"  # it never will
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """`detail` is a sentence for the merchant; it names no account and no password."""
+
+    outcome: Delivery
+    reference: str | None = None
+    detail: str | None = None
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """`message_id` is the same at every try, so that a receiver who gets two can tell that they are one."""
+
+    message_id: str
+    recipient: str
+    recipient_name: str
+    sender_name: str  # the address is the installation's
+    subject: str
+    text: str
+    html: str
+    reply_to: str | None = None
+    headers: Mapping[str, str] = {}
+
+
+class Mailer(Protocol):
+    """Whatever the other side does is an answer, never an exception."""
+
+    ready: bool  # False: there is nobody to hand a mail to
+    domain: str  # the sender's, which message ids end with
+
+    async def send(self, mail: Mail) -> Sent: ...
+
+    async def close(self) -> None: ...
+
+
+class TextMessage(msgspec.Struct, frozen=True):
+    recipient: str  # E.164: +15551234567
+    text: str
+    written_at: datetime
+
+
+class SmsSender(Protocol):
+    """Whatever the other side does is an answer, never an exception. `account.credentials` hold `account_sid`,
+    `auth_token` and `from`."""
+
+    async def send(self, account: Account, message: TextMessage) -> Sent: ...
+
+    async def find(self, account: Account, message: TextMessage) -> list[str] | None:
+        """References of messages the other side has taken that say this to this number since it was written; None
+        where it can't be asked. What makes it safe to try again where the answer to the last try was lost."""
+        ...
+
+    async def close(self) -> None: ...

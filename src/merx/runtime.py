@@ -8,7 +8,19 @@ import msgspec
 
 from merx.db.database import Database
 from merx.kernel.ids import TenantId
-from merx.ports import Account, Answered, PaymentProvider, Posting, WebhookSender
+from merx.ports import (
+    Account,
+    Answered,
+    Delivery,
+    Mail,
+    Mailer,
+    PaymentProvider,
+    Posting,
+    Sent,
+    SmsSender,
+    TextMessage,
+    WebhookSender,
+)
 from merx.settings import Settings
 from merx.vault import Vault
 
@@ -18,6 +30,32 @@ class NoSender:
 
     async def send(self, posting: Posting) -> Answered:
         raise RuntimeError("this process was built without a webhook sender")
+
+    async def close(self) -> None:
+        return None
+
+
+class NoMailer:
+    """Where no mail server is set: mails stay in the merchant's outbox."""
+
+    ready = False
+    domain = "localhost"
+
+    async def send(self, mail: Mail) -> Sent:
+        return Sent(Delivery.LATER, detail="No mail server is set.")
+
+    async def close(self) -> None:
+        return None
+
+
+class NoSms:
+    """What a process holds that sends no text messages."""
+
+    async def send(self, account: Account, message: TextMessage) -> Sent:
+        return Sent(Delivery.LATER, detail="This process sends no text messages.")
+
+    async def find(self, account: Account, message: TextMessage) -> list[str] | None:
+        return None
 
     async def close(self) -> None:
         return None
@@ -34,6 +72,8 @@ class Runtime(msgspec.Struct, frozen=True):
     """Told when this process has taken back or narrowed some credential, or changed some tenant's plan: whoever
     remembers accepted credentials forgets them."""
     webhooks: WebhookSender = msgspec.field(default_factory=NoSender)
+    mailer: Mailer = msgspec.field(default_factory=NoMailer)
+    sms: SmsSender = msgspec.field(default_factory=NoSms)
 
     def revoked(self) -> None:
         for heard in self.revocation_listeners:

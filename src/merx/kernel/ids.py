@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from typing import NewType
 from uuid import UUID
 
@@ -28,6 +29,7 @@ ShipmentId = NewType("ShipmentId", UUID)
 EndpointId = NewType("EndpointId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 EventId = NewType("EventId", UUID)
+NotificationId = NewType("NotificationId", UUID)
 
 PLATFORM_TENANT = TenantId(UUID(int=0))
 """The tenant of the platform's own administrators; it has no shop and no host."""
@@ -44,6 +46,11 @@ def new() -> UUID:
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     noise = int.from_bytes(os.urandom(8), "big") >> 2
     return UUID(int=milliseconds << 80 | 0x7 << 76 | (rest << 12) // 1_000_000 << 64 | 0b10 << 62 | noise)
+
+
+def made_at(ident: UUID) -> datetime | None:
+    """When one of our ids was made; None for an id that does not say."""
+    return datetime.fromtimestamp((ident.int >> 80) / 1000, UTC) if ident.version == 7 else None
 
 
 def encode(prefix: str, ident: UUID) -> str:

@@ -47,6 +47,7 @@ where tenant_id = $1 and id = $2 returning {_COLUMNS}
 """
 LOCK = f"{BY_ID} for no key update"
 SET_PASSWORD = "update customers set password_hash = $3, updated_at = $4 where tenant_id = $1 and id = $2"  # noqa: S105
+IDS_BY_EMAIL = "select id from customers where tenant_id = $1 and email = $2 order by id"
 
 # $2: the beginning of an e-mail or a name, in lower case
 _MATCHES = "starts_with(email, $2) or starts_with(lower(first_name), $2) or starts_with(lower(last_name), $2)"
@@ -82,6 +83,11 @@ async def account(tx: Tx, customer: CustomerId) -> tuple[Customer, str] | None:
 async def account_by_email(tx: Tx, email: str) -> tuple[Customer, str] | None:
     row = await tx.row(ACCOUNT_BY_EMAIL, email)
     return None if row is None else (_as_customer(row), row[11])
+
+
+async def ids_by_email(tx: Tx, email: str) -> list[CustomerId]:
+    """The account and the guest of this e-mail: one, both or none."""
+    return [CustomerId(row[0]) for row in await tx.rows(IDS_BY_EMAIL, email)]
 
 
 async def insert_account(
