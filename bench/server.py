@@ -20,9 +20,9 @@ QUIET = {"MERX_LOG_LEVEL": "warning"}
 
 
 @contextlib.contextmanager
-def serving(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+def serving(folder: Path, port: int, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """The process and the seconds from its start to its first answer."""
-    environ = os.environ | {"MERX_DATA_DIR": str(folder), "MERX_PORT": str(port)} | QUIET
+    environ = os.environ | {"MERX_DATA_DIR": str(folder), "MERX_PORT": str(port)} | QUIET | settings
     began = time.perf_counter()
     with (folder.parent / "serve.log").open("ab") as log:
         process = subprocess.Popen(

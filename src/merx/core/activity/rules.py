@@ -72,7 +72,8 @@ def pack(seen: Sequence[Seen], clean: Callable[[str], str]) -> list[Page]:
 
 def _page(of: _Open) -> Page:
     entries = _encode(_Packed(of.kinds, of.requests))
-    return Page(of.tenant, datetime.fromtimestamp(of.second, UTC), ids.new(), *of.counts, entries)
+    infos, warns, errors = of.counts
+    return Page(of.tenant, datetime.fromtimestamp(of.second, UTC), ids.new(), infos, warns, errors, entries)
 
 
 def unpack(pages: Sequence[tuple[datetime, bytes]], level: Level | None) -> list[Entry]:
