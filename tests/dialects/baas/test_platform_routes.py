@@ -471,6 +471,10 @@ async def test_oauth_clients(merchant: Merchant) -> None:
     )
     await call("DELETE", path, status=204)
     refused(await merchant.send("GET", path), 404)
+    public = await call("POST", "/oauth-clients/", {**body, "public": True}, 201)
+    assert public["public"] is True and public["client_secret"] is None and not made["public"]
+    refused(await merchant.send("POST", f"/oauth-clients/{public['client_id']}/rotate-secret/"), 400)
+    refused(await merchant.send("POST", "/oauth-clients/", {**body, "scopes": ["keys:write"]}), 400, "scopes")
 
 
 async def test_the_same_post_twice_with_a_key_is_one(merchant: Merchant) -> None:

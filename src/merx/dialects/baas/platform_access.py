@@ -212,7 +212,7 @@ async def make_client(request: MerxRequest, data: shop.NewOauthClient) -> shop.M
     """Registers an OAuth client. Its secret is shown now and never again."""
     grants = DEFAULT_GRANTS if data.grant_types is UNSET else data.grant_types
     scopes = ("catalog:read",) if data.scopes is UNSET else data.scopes
-    made = await clients.create(request.rt, request.ctx, data.name, data.redirect_uris, grants, scopes)
+    made = await clients.create(request.rt, request.ctx, data.name, data.redirect_uris, grants, scopes, data.public)
     return shown.made_client(made)
 
 

@@ -93,6 +93,7 @@ def _client(found: auth.OauthClient) -> dict[str, Any]:
         "redirect_uris": found.redirect_uris,
         "grant_types": found.grant_types,
         "scopes": found.scopes,
+        "public": found.public,
         "created_at": second(found.created_at),
     }
 

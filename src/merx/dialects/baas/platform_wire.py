@@ -150,6 +150,7 @@ class NewOauthClient(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     redirect_uris: Annotated[list[Url], Meta(max_length=20)] = []
     grant_types: Annotated[list[Scope], Meta(max_length=8)] | UnsetType = UNSET
     scopes: Scopes | UnsetType = UNSET
+    public: Annotated[bool, Meta(description="It runs where it can keep no secret: a browser, a phone, a laptop")] = False
 
 
 class OauthClientChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -165,11 +166,12 @@ class OauthClient(msgspec.Struct, frozen=True, kw_only=True):
     redirect_uris: tuple[str, ...]
     grant_types: tuple[str, ...]
     scopes: tuple[str, ...]
+    public: bool
     created_at: datetime
 
 
 class MadeOauthClient(OauthClient, frozen=True, kw_only=True):
-    client_secret: Annotated[str, Meta(description="Shown now and never again")]
+    client_secret: Annotated[str | None, Meta(description="Shown now and never again; a public client has none")]
 
 
 # ── Settings and shipping ────────────────────────────────────────────────────────────────────────────────────────────
