@@ -87,7 +87,7 @@ def test_parameters_follow_from_the_charge_alone() -> None:
     asked = msgspec.structs.replace(charge(), expires_at=datetime.now(UTC) + timedelta(minutes=15))
     first = stripe_wire.session_params(asked, 1000)
     assert first == stripe_wire.session_params(asked, 1000)
-    made = stripe_wire.made_at(asked.payment_id)
+    made = ids.made_at(asked.payment_id)
     assert made and 30 * 60 < first["expires_at"] - made.timestamp() <= 35 * 60
     long = msgspec.structs.replace(asked, expires_at=datetime.now(UTC) + timedelta(days=3))
     assert stripe_wire.session_params(long, 1000)["expires_at"] - made.timestamp() < 24 * 3600

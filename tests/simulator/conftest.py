@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.databases import own_database
 from tests.http_server import Listener, listener, serve_app
-from tests.simulator.shop import Shop
+from tests.simulator.shop import RazorpayShop, Shop
 from tests.simulator.simulator_app import runtime
 
 from merx.db.database import Database
@@ -44,6 +44,20 @@ async def shop(simulator_url: str, simulator_database: Database) -> AsyncIterato
     rt = runtime(simulator_database, int(simulator_url.rpartition(":")[2]))
     async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
         yield Shop(rt, http)
+
+
+@pytest.fixture
+async def razorpay(simulator_url: str, simulator_database: Database) -> AsyncIterator[RazorpayShop]:
+    rt = runtime(simulator_database, int(simulator_url.rpartition(":")[2]))
+    async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+        yield RazorpayShop(rt, http)
+
+
+@pytest.fixture
+async def razorpay_receiver(razorpay: RazorpayShop) -> AsyncIterator[Listener]:
+    async with listener() as heard:
+        await razorpay.control(callback_url=f"{heard.url}/webhooks/razorpay/{razorpay.tenant}")
+        yield heard
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ from merx.kernel import ids
 from merx.kernel.ids import OrderId, PaymentId, TenantId
 from merx.kernel.money import Currency, Money
 from merx.ports import Account, Charge, PaymentLine
+from merx.providers.payments.razorpay import Razorpay
 from merx.providers.payments.stripe import Stripe
 from merx.runtime import Runtime
 
@@ -85,3 +88,40 @@ class Shop:
         """First tries somebody has taken up and not finished."""
         found = await self.rt.db.lookup(ON_THEIR_WAY, [str(self.tenant), self.tenant.hex])
         return bool(found and found[0])
+
+
+class RazorpayShop(Shop):
+    """The same account, as Razorpay's customer."""
+
+    def __init__(self, rt: Runtime, http: httpx.AsyncClient) -> None:
+        super().__init__(rt, http)
+        self.account = rt.test_account("razorpay", self.tenant)
+        assert self.account.endpoint
+        self.endpoint = self.account.endpoint
+        self.provider = Razorpay()  # type: ignore[assignment]
+        self.key, self.secret = self.account.credentials["key_id"], self.account.credentials["key_secret"]
+
+    async def api(self, method: str, path: str, data: Any = None, **headers: str) -> httpx.Response:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.http.request(
+            method, f"{self.endpoint}/v1{path}", json=data, headers=names, auth=(self.key, self.secret)
+        )
+
+    async def control(self, **rules: Any) -> dict[str, Any]:
+        address, auth = f"{self.endpoint}/_control", (self.key, self.secret)
+        if rules:
+            answer = await self.http.post(address, json=rules, auth=auth)
+        else:
+            answer = await self.http.get(address, auth=auth)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def window(self, order: str, origin: str = "http://shop.localhost:8000") -> str:
+        return f"{self.endpoint}/window/{order}?key={self.key}&origin={origin}"
+
+    async def pressed(self, order: str, action: str) -> dict[str, Any]:
+        """What the window says to the page that opened it."""
+        answer = await self.press(self.window(order), action)
+        said = re.search(r'data-said="([^"]*)"', answer.text)
+        return {} if said is None else msgspec.json.decode(unescape(said[1]))

@@ -294,6 +294,7 @@ async def test_callbacks_say_what_happened_and_verify_with_both_readers(shop: Sh
         "payment_intent.payment_failed",
         "payment_intent.succeeded",
         "checkout.session.completed",
+        "refund.created",
         "charge.refunded",
         "refund.updated",
     ]
@@ -305,12 +306,34 @@ async def test_callbacks_say_what_happened_and_verify_with_both_readers(shop: Sh
         )
         notices.append(shop.provider.verify(shop.account, heard.headers, heard.body, datetime.now(UTC)))
     assert {notice.payment_id for notice in notices} == {charge.payment_id}
-    failed, succeeded, completed, refunded, _ = notices
+    failed, succeeded, completed, made, refunded, done = notices
     assert failed.receipt is None  # the page is still open
     assert completed.reference == opened.reference
     for notice in (succeeded, completed, refunded):
         assert notice.receipt and notice.receipt.outcome is Outcome.CAPTURED and notice.receipt.captured == usd(1500)
     assert (refunded.refunded, completed.refunded) == (usd(500), None)
+    for notice in (made, done):
+        assert notice.refund and (notice.refund.refund_id, notice.refund.amount) == (asked.refund_id, usd(500))
+        assert notice.refund.receipt.succeeded
+
+
+async def test_a_refund_that_takes_its_time_and_one_that_fails(shop: Shop, receiver: Listener) -> None:
+    charge = shop.charge(1500, token="pm_card_visa")
+    taken = await shop.provider.charge(shop.account, charge)
+    assert taken.reference
+    await shop.control(refunds="later")
+    later = RefundRequest(RefundId(ids.new()), charge.payment_id, taken.reference, usd(500))
+    assert (await shop.provider.refund(shop.account, later)).succeeded  # told 'pending' and looked at again
+    await shop.control(refunds="fail")
+    bad = RefundRequest(RefundId(ids.new()), charge.payment_id, taken.reference, usd(500))
+    for _ in range(2):
+        failed = await shop.provider.refund(shop.account, bad)
+        assert (failed.succeeded, failed.pending, failed.reason) == (False, False, "expired_or_canceled_card")
+    assert (await shop.control())["charge"][0]["amount_refunded"] == 500
+    await shop.events(receiver)
+    notices = [shop.provider.verify(shop.account, one.headers, one.body, datetime.now(UTC)) for one in receiver.heard]
+    news = [one.refund.receipt for one in notices if one.refund and one.refund.refund_id == bad.refund_id]
+    assert [(one.succeeded, one.pending) for one in news] == [(False, True), (False, False)]
 
 
 async def test_a_page_that_ran_out_sends_its_callback(shop: Shop, receiver: Listener, owner: Any) -> None:

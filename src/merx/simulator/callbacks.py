@@ -6,7 +6,6 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
@@ -15,19 +14,30 @@ from merx.simulator import store
 from merx.simulator.control import Control
 
 
+class Outgoing(msgspec.Struct, frozen=True):
+    ident: str
+    kind: str
+    body: bytes
+
+
 async def queue(
-    tx: Statements, account: str, control: Control, events: Sequence[dict[str, Any]], now: datetime
+    tx: Statements, account: str, provider: str, control: Control, events: Sequence[Outgoing], now: datetime
 ) -> None:
     """In the order they happened, a millisecond apart, unless the account's control says otherwise."""
     first = now + timedelta(seconds=control.delay_s)
     rows = []
     for place, event in enumerate(reversed(events) if control.reverse else events):
-        body = msgspec.json.encode(event).decode()
-        row = (event["id"], event["type"], body, first + timedelta(milliseconds=place))
+        row = (event.ident, event.kind, event.body.decode(), first + timedelta(milliseconds=place))
         rows += [row, row] if control.double else [row]
-    await store.insert_callbacks(tx, account, control.callback_url, rows)
+    await store.insert_callbacks(tx, account, provider, control.callback_url, rows)
 
 
 def sign(secret: str, body: bytes, now: datetime) -> str:
+    """Stripe's: with the moment it was signed."""
     moment = int(now.timestamp())
     return f"t={moment},v1={hmac.new(secret.encode(), b'%d.' % moment + body, hashlib.sha256).hexdigest()}"
+
+
+def sign_body(secret: str, body: bytes) -> str:
+    """Razorpay's."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

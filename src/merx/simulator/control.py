@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from merx.db.database import Statements
+from merx.db.database import Database, Statements
 from merx.simulator import store
 
 
@@ -28,6 +28,8 @@ class Control(msgspec.Struct, forbid_unknown_fields=True):
     callback_url: str | None = None  # instead of the account's own address; on this machine only
     answer_delay_s: float = 0.0  # writes answer this late
     fault: Fault | None = None
+    refunds: Literal["done", "later", "fail"] = "done"  # later, fail: pending first, and then a callback says which
+    authorize_only: bool = False  # Razorpay's payments wait to be captured
 
 
 def decode(text: str | None) -> Control:
@@ -59,6 +61,18 @@ async def load(tx: Statements, account: str) -> Control:
 async def save(tx: Statements, account: str, control: Control) -> None:
     body = {"id": f"control_{account}", "created": int(datetime.now(UTC).timestamp())}
     await store.put(tx, account, "control", body | {"control": msgspec.to_builtins(control)})
+
+
+async def take_fault(db: Database, account: str) -> Fault | None:
+    """The fault that is this call's turn, counted down."""
+    async with db.platform() as tx:
+        await store.lock(tx, account, "control", f"control_{account}")
+        current = await load(tx, account)
+        fault = current.fault
+        if fault is not None:
+            left = msgspec.structs.replace(fault, times=fault.times - 1) if fault.times > 1 else None
+            await save(tx, account, msgspec.structs.replace(current, fault=left))
+    return fault
 
 
 class _Stored(msgspec.Struct):

@@ -73,14 +73,8 @@ async def _send_in_turn(rt: Runtime, client: httpx.AsyncClient, rows: Sequence[A
 async def _send(rt: Runtime, client: httpx.AsyncClient, row: Any) -> int:
     import httpx
 
-    tenant = UUID(row["account"])
-    url = row["url"] or f"{accounts.internal_url(rt.settings)}/webhooks/stripe/{tenant}"
-    body, secret = row["body"].encode(), accounts.webhook_secret(tenant, accounts.secret_of(rt.vault))
-    headers = {
-        "content-type": "application/json; charset=utf-8",
-        "user-agent": "Stripe/1.0 (simulator)",
-        "stripe-signature": callbacks.sign(secret, body, datetime.now(UTC)),
-    }
+    url, headers = _addressed(rt, row)
+    body = row["body"].encode()
     try:
         status = (await client.post(url, content=body, headers=headers)).status_code
     except httpx.HTTPError as wrong:
@@ -91,6 +85,25 @@ async def _send(rt: Runtime, client: httpx.AsyncClient, row: Any) -> int:
     pause = timedelta(seconds=0 if over else PAUSES[attempts - 1])
     await store.note_callback(rt.db, row["number"], status, now + pause, now if over else None)
     return status
+
+
+def _addressed(rt: Runtime, row: Any) -> tuple[str, dict[str, str]]:
+    """Where a callback goes, and signed as its provider signs."""
+    tenant, provider, body = UUID(row["account"]), row["provider"], row["body"].encode()
+    url = row["url"] or f"{accounts.internal_url(rt.settings)}/webhooks/{provider}/{tenant}"
+    secret = accounts.webhook_secret(tenant, accounts.secret_of(rt.vault), provider)
+    if provider == "razorpay":
+        return url, {
+            "content-type": "application/json",
+            "user-agent": "Razorpay-Webhook/v1 (simulator)",
+            "x-razorpay-event-id": row["event_id"],
+            "x-razorpay-signature": callbacks.sign_body(secret, body),
+        }
+    return url, {
+        "content-type": "application/json; charset=utf-8",
+        "user-agent": "Stripe/1.0 (simulator)",
+        "stripe-signature": callbacks.sign(secret, body, datetime.now(UTC)),
+    }
 
 
 def _account(row: Any) -> str:

@@ -28,7 +28,7 @@ where account = $1 and kind = $2 and ($3::text is null or parent = $3) and creat
   and ($6::text is null or number < (select number from simulator_objects where id = $6 and account = $1))
 order by number desc limit $7
 """
-ACCOUNT_OF_SESSION = "select account from simulator_objects where id = $1 and kind = 'checkout.session'"
+ACCOUNT_OF = "select account from simulator_objects where id = $1 and kind = $2"
 OVERDUE = """
 select id, account from simulator_objects where expires_at is not null and expires_at <= $1 order by expires_at limit 20
 """
@@ -51,8 +51,8 @@ ANSWERED = "update simulator_idempotency set status = $3, answer = $4 where acco
 UNCLAIM = "delete from simulator_idempotency where account = $1 and key = $2 and status is null"
 
 INSERT_CALLBACKS = """
-insert into simulator_callbacks (account, event_id, kind, body, url, next_at)
-select $1, e.id, e.kind, e.body, $5, e.next_at
+insert into simulator_callbacks (account, provider, event_id, kind, body, url, next_at)
+select $1, $7, e.id, e.kind, e.body, $5, e.next_at
 from unnest($2::text[], $3::text[], $4::text[], $6::timestamptz[]) as e (id, kind, body, next_at)
 """
 ANYTHING_DUE = """
@@ -64,7 +64,7 @@ with due as (
   select number, next_at from simulator_callbacks where done_at is null and next_at <= $1
   order by next_at, number limit 50 for update skip locked)
 update simulator_callbacks c set attempts = attempts + 1, next_at = $2 from due where c.number = due.number
-returning c.number, c.account, c.body, c.url, c.attempts, due.next_at as due_at
+returning c.number, c.account, c.provider, c.event_id, c.body, c.url, c.attempts, due.next_at as due_at
 """
 NOTE_CALLBACK = "update simulator_callbacks set status = $2, next_at = $3, done_at = $4 where number = $1"
 FORGET = """
@@ -109,8 +109,9 @@ async def listed(
     return [_decode(row[0]) for row in await tx.rows(LIST, account, kind, parent, *made, after, limit)]
 
 
-async def account_of_session(tx: Statements, ident: str) -> str | None:
-    row = await tx.row(ACCOUNT_OF_SESSION, ident)
+async def account_of(tx: Statements, kind: str, ident: str) -> str | None:
+    """Of an object whose id nobody can guess: a payment page, an order."""
+    row = await tx.row(ACCOUNT_OF, ident, kind)
     return None if row is None else str(row[0])
 
 
@@ -147,11 +148,11 @@ async def unclaim(db: Database, account: str, key: str) -> None:
 
 
 async def insert_callbacks(
-    tx: Statements, account: str, url: str | None, rows: Sequence[tuple[str, str, str, datetime]]
+    tx: Statements, account: str, provider: str, url: str | None, rows: Sequence[tuple[str, str, str, datetime]]
 ) -> None:
     """Each row: event id, kind, body, when to send."""
     ids, kinds, bodies, times = (list(column) for column in zip(*rows, strict=True))
-    await tx.run(INSERT_CALLBACKS, account, ids, kinds, bodies, url, times)
+    await tx.run(INSERT_CALLBACKS, account, ids, kinds, bodies, url, times, provider)
 
 
 async def anything_due(db: Database, now: datetime) -> tuple[bool, bool]:

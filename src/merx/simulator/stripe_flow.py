@@ -7,34 +7,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import msgspec
-
-from merx.db.database import Statements
-from merx.simulator import callbacks, store
+from merx.simulator import change as change_of
+from merx.simulator import store
 from merx.simulator import stripe_objects as objects
-from merx.simulator.control import Control
 from merx.simulator.stripe_objects import Body, Card, StripeError
 
 SESSION, INTENT, CHARGE, REFUND = "checkout.session", "payment_intent", "charge", "refund"
 
 
-class Change:
-    """One request's transaction on one account, and the events it gathers. `close` queues them as callbacks."""
-
-    def __init__(self, tx: Statements, account: str, control: Control, now: datetime, key: str | None = None) -> None:
-        self.tx, self.account, self.control, self.now, self.key = tx, account, control, now, key
-        self.created = int(now.timestamp())
-        self._events: list[Body] = []
+class Change(change_of.Change):
+    provider = "stripe"
 
     def emit(self, kind: str, body: Body) -> None:
-        """The event shows the object as it is at this moment."""
-        shown = msgspec.json.decode(msgspec.json.encode(body))
-        self._events.append(objects.event(kind, shown, self.now, self.key))
-
-    async def close(self) -> None:
-        if self._events:
-            await callbacks.queue(self.tx, self.account, self.control, self._events, self.now)
-            self._events = []
+        event = objects.event(kind, body, self.now, self.key)
+        self.gather(event["id"], kind, event)
 
 
 async def charge(change: Change, intent: Body, method: str, card: Card) -> Body | None:
@@ -128,14 +114,19 @@ async def refund(change: Change, of: Body, amount: int | None, reason: str | Non
         raise StripeError(
             f"Refund amount ({asked}) is greater than unrefunded amount on charge ({there})", param="amount"
         )
+    made = objects.refund(of, amount, change.created, reason, metadata)
+    told = made if change.control.refunds == "done" else made | {"status": "pending"}
     of["amount_refunded"] += amount
     of["refunded"] = of["amount_refunded"] == of["amount_captured"]
-    made = objects.refund(of, amount, change.created, reason, metadata)
+    change.emit("refund.created", told)
+    change.emit("charge.refunded", of)
+    if change.control.refunds == "fail":
+        made |= {"status": "failed", "failure_reason": "expired_or_canceled_card"}
+        of |= {"amount_refunded": of["amount_refunded"] - amount, "refunded": False}
+    change.emit("refund.failed" if change.control.refunds == "fail" else "refund.updated", made)
     await store.put(change.tx, change.account, CHARGE, of, parent=of["payment_intent"])
     await store.put(change.tx, change.account, REFUND, made, parent=of["payment_intent"])
-    change.emit("charge.refunded", of)
-    change.emit("refund.updated", made)
-    return made
+    return told
 
 
 def shown(body: Body) -> Body:

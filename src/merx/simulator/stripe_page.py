@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from datetime import UTC, datetime
 from html import escape
 from urllib.parse import parse_qs, urlsplit
@@ -12,45 +10,15 @@ from merx.runtime import Runtime
 from merx.simulator import control, http, store
 from merx.simulator import stripe_flow as flow
 from merx.simulator import stripe_objects as objects
+from merx.simulator.look import STYLE, STYLE_HASH
 from merx.simulator.stripe_objects import Body
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1a1f36; --soft: #596078; --line: #dfe3ec; --ground: #f5f6fa; --card: #fff;
-  --accent: #4f46e5; --on-accent: #fff; --bad: #b42318; --bad-ground: #fef3f2; }
-@media (prefers-color-scheme: dark) { :root { --ink: #eceef6; --soft: #a5abc0; --line: #343a50; --ground: #14171f;
-  --card: #1d212d; --accent: #8b87ff; --on-accent: #14171f; --bad: #ff9d92; --bad-ground: #3a1d1b; } }
-* { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 24px 16px; background: var(--ground);
-  color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { width: 100%; max-width: 440px; background: var(--card); border: 1px solid var(--line); border-radius: 10px;
-  padding: 32px; overflow-wrap: anywhere; }
-.test { display: inline-block; margin: 0 0 16px; padding: 0 8px; border: 1px solid var(--line); border-radius: 6px;
-  color: var(--soft); font-size: 12px; line-height: 24px; }
-h1 { margin: 0; font-size: 16px; font-weight: 600; }
-.amount { margin: 4px 0 24px; font-size: 32px; line-height: 1.25; font-weight: 650; }
-.amount, td { font-variant-numeric: tabular-nums; }
-table { width: 100%; margin: 0 0 24px; border-collapse: collapse; }
-th, td { padding: 8px 0; border-top: 1px solid var(--line); text-align: left; font-weight: 400; vertical-align: top; }
-td { padding-left: 16px; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-th small { display: block; color: var(--soft); font-size: 14px; }
-tfoot th, tfoot td { font-weight: 650; }
-form { display: grid; gap: 8px; }
-button, .button { display: block; width: 100%; padding: 12px 16px; border: 1px solid var(--line); border-radius: 6px;
-  background: transparent; color: inherit; font: inherit; text-align: center; text-decoration: none; cursor: pointer; }
-button.first, .button.first { border-color: var(--accent); background: var(--accent); color: var(--on-accent);
-  font-weight: 600; }
-button:focus-visible, .button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-.alert { margin: 0 0 16px; padding: 12px 16px; border-radius: 6px; background: var(--bad-ground); color: var(--bad); }
-.note { margin: 16px 0 0; color: var(--soft); font-size: 14px; }
-"""
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
 async def show(rt: Runtime, request: http.Request, ident: str) -> http.Reply:
     """GET reads and writes nothing but an expiry; POST pays, is declined, or leaves."""
     now = datetime.now(UTC)
     async with rt.db.platform() as tx:
-        account = await store.account_of_session(tx, ident)
+        account = await store.account_of(tx, flow.SESSION, ident)
         if account is None:
             return _page(
                 404, "This payment page does not exist", "<p>Check the address, or go back to the shop.</p>", ()
@@ -133,7 +101,7 @@ def _page(status: int, title: str, body: str, goes_to: tuple[str | None, ...]) -
     # A form's target may redirect to the shop only where the policy names the shop's origin too.
     origins = " ".join(sorted({origin for url in goes_to if url and (origin := _origin(url))}))
     policy = (
-        f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self' {origins}; base-uri 'none'; "
+        f"default-src 'none'; style-src '{STYLE_HASH}'; form-action 'self' {origins}; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
     headers = {

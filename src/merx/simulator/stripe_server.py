@@ -68,7 +68,7 @@ class _Call:
         try:
             if rules.answer_delay_s:
                 await asyncio.sleep(rules.answer_delay_s)
-            fault = await self._fault(rules)
+            fault = None if rules.fault is None else await control.take_fault(self.rt.db, self.account)
             if fault is not None and fault.when == "before":
                 await store.unclaim(self.rt.db, self.account, key)
                 return _failed(fault)
@@ -89,19 +89,6 @@ class _Call:
                 kept = _failed(fault) if fault is not None and fault.when == "kept" else done
                 await store.answered(tx, self.account, key, kept.status, kept.body.decode())
         return done if fault is None else _failed(fault)
-
-    async def _fault(self, rules: Control) -> Fault | None:
-        """The fault that is this call's turn, counted down."""
-        if rules.fault is None:
-            return None
-        async with self.rt.db.platform() as tx:
-            await store.lock(tx, self.account, "control", f"control_{self.account}")
-            current = await control.load(tx, self.account)
-            fault = current.fault
-            if fault is not None:
-                left = msgspec.structs.replace(fault, times=fault.times - 1) if fault.times > 1 else None
-                await control.save(tx, self.account, msgspec.structs.replace(current, fault=left))
-        return fault
 
 
 def reply(status: int, body: Any, headers: dict[str, str] | None = None) -> http.Reply:

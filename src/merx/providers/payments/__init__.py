@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 
 from merx.ports import PaymentProvider
 from merx.providers.payments.manual import Manual
+from merx.providers.payments.razorpay import Razorpay
 from merx.providers.payments.stripe import Stripe
 
 PROVIDERS: Mapping[str, Callable[[], PaymentProvider]] = {
     "manual": Manual,
     "stripe": Stripe,
+    "razorpay": Razorpay,
 }
 
 

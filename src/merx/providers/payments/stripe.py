@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from merx.kernel.errors import Refused, Upstream
-from merx.kernel.ids import PaymentId
+from merx.kernel.ids import PaymentId, made_at
 from merx.ports import Account, Charge, Notice, Outcome, Receipt, RefundReceipt, RefundRequest
 from merx.providers.payments import stripe_wire as wire
 
@@ -78,8 +78,8 @@ class Stripe:
                 if reference.startswith("pi_"):
                     intent = await client.v1.payment_intents.retrieve_async(reference)
                     return await self._settled(stripe, client, intent.to_dict())
-                session = await client.v1.checkout.sessions.retrieve_async(reference, {"expand": ["payment_intent"]})
-                return wire.session_receipt(session.to_dict())
+                found = await client.v1.checkout.sessions.retrieve_async(reference, {"expand": ["payment_intent"]})
+                return await self._of_page(stripe, client, found.to_dict())
             except stripe.InvalidRequestError as refused:
                 return _missing(refused)
 
@@ -113,7 +113,7 @@ class Stripe:
                     listed = await client.v1.refunds.list_async({"payment_intent": intent, "limit": 100})
                     async for earlier in listed.auto_paging_iter():
                         if (earlier.to_dict().get("metadata") or {}).get("refund_id") == str(request.refund_id):
-                            return _refund_receipt(earlier.to_dict())
+                            return wire.refund_receipt(earlier.to_dict())
                 made = await client.v1.refunds.create_async(
                     {
                         "payment_intent": intent,
@@ -123,11 +123,13 @@ class Stripe:
                     },
                     _key(request.refund_id),
                 )
+                if made.status == "pending":  # perhaps only the kept answer of the first time it was asked
+                    made = await client.v1.refunds.retrieve_async(made.id)
             except stripe.InvalidRequestError as refused:
                 return RefundReceipt(succeeded=False, reason=refused.code or "refund_refused")
             except stripe.CardError as refused:
                 return RefundReceipt(succeeded=False, reason=refused.code or "refund_refused")
-            return _refund_receipt(made.to_dict())
+            return wire.refund_receipt(made.to_dict())
 
     def confirm(self, account: Account, reference: str, fields: Mapping[str, str]) -> None:
         raise Refused(
@@ -142,7 +144,12 @@ class Stripe:
 
     async def _settled(self, stripe: Any, client: stripe.StripeClient, intent: dict[str, Any]) -> Receipt:
         """A token's charge is over at once or not at all: nobody is there to authenticate, so such an intent is
-        closed before it is called declined."""
+        closed before it is called declined. One that waits to be captured is captured."""
+        if intent["status"] == "requires_capture":
+            try:
+                intent = (await client.v1.payment_intents.capture_async(intent["id"])).to_dict()
+            except stripe.InvalidRequestError:  # somebody else was quicker
+                intent = (await client.v1.payment_intents.retrieve_async(intent["id"])).to_dict()
         receipt = wire.intent_receipt(intent)
         if intent["status"] != "requires_action" or receipt.outcome is not Outcome.DECLINED:
             return receipt
@@ -154,8 +161,15 @@ class Stripe:
             closed = await client.v1.payment_intents.retrieve_async(intent["id"])
         return wire.intent_receipt(closed.to_dict())
 
+    async def _of_page(self, stripe: Any, client: stripe.StripeClient, session: dict[str, Any]) -> Receipt:
+        intent = session.get("payment_intent")
+        if isinstance(intent, dict) and intent.get("status") == "requires_capture":
+            taken = await self._settled(stripe, client, intent)
+            return Receipt(taken.outcome, session["id"], captured=taken.captured)
+        return wire.session_receipt(session)
+
     async def _look_for(self, stripe: Any, client: stripe.StripeClient, payment_id: PaymentId) -> Receipt:
-        since = (wire.made_at(payment_id) or datetime.now(UTC) - timedelta(days=1)) - _CLOCK_SLACK
+        since = (made_at(payment_id) or datetime.now(UTC) - timedelta(days=1)) - _CLOCK_SLACK
         made: Any = {"created": {"gte": int(since.timestamp())}, "limit": 100}
         async for session in (await client.v1.checkout.sessions.list_async(made)).auto_paging_iter():
             if _is_of(payment_id, body := session.to_dict()):
@@ -241,7 +255,7 @@ def _key(ident: Any) -> Any:
 
 
 def _older_than_keys(ident: Any) -> bool:
-    made = wire.made_at(ident)
+    made = made_at(ident)
     return made is not None and datetime.now(UTC) - made > KEYS_LAST
 
 
@@ -272,13 +286,3 @@ def _missing(refused: stripe.InvalidRequestError) -> Receipt:
     if refused.http_status == 404:
         return _UNKNOWN
     raise refused
-
-
-def _refund_receipt(refund: Mapping[str, Any]) -> RefundReceipt:
-    status = refund.get("status")
-    return RefundReceipt(
-        succeeded=status == "succeeded",
-        pending=status in ("pending", "requires_action"),
-        reference=refund.get("id"),
-        reason=refund.get("failure_reason") or (str(status) if status in ("failed", "canceled") else None),
-    )

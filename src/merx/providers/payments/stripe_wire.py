@@ -6,16 +6,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
 from merx.kernel.errors import Invalid
-from merx.kernel.ids import PaymentId, RefundId, parse_uuid
+from merx.kernel.ids import PaymentId, RefundId, made_at, parse_uuid
 from merx.kernel.money import Currency, Money, exponent
-from merx.ports import Account, Charge, Notice, Outcome, Receipt
+from merx.ports import Account, Charge, Notice, Outcome, Receipt, RefundNews, RefundReceipt
 
 TOLERANCE = timedelta(seconds=300)
 MAX_LINES = 99  # Stripe takes 100; one is kept for what the lines do not cover
@@ -63,11 +62,6 @@ def from_stripe(amount: int, currency: str) -> Money:
     theirs = _STRIPE_EXPONENTS.get(code, ours)
     minor = amount * 10 ** (ours - theirs) if ours >= theirs else amount // 10 ** (theirs - ours)
     return Money(minor, code)
-
-
-def made_at(ident: UUID) -> datetime | None:
-    """When one of our ids was made; None for an id that does not say."""
-    return datetime.fromtimestamp((ident.int >> 80) / 1000, UTC) if ident.version == 7 else None
 
 
 def line_items(charge: Charge, amount: int) -> list[dict[str, Any]]:
@@ -181,6 +175,16 @@ def intent_receipt(intent: Mapping[str, Any]) -> Receipt:
     return Receipt(Outcome.DECLINED, reference, reason=decline_reason(intent.get("last_payment_error")))
 
 
+def refund_receipt(refund: Mapping[str, Any]) -> RefundReceipt:
+    status = refund.get("status")
+    return RefundReceipt(
+        succeeded=status == "succeeded",
+        pending=status in ("pending", "requires_action"),
+        reference=refund.get("id"),
+        reason=refund.get("failure_reason") or (str(status) if status in ("failed", "canceled") else None),
+    )
+
+
 def _money(body: Mapping[str, Any], field: str) -> Money | None:
     amount, currency = body.get(field), body.get("currency")
     if amount is None or currency is None:
@@ -238,7 +242,7 @@ def _notice(event: _Event, body: dict[str, Any]) -> Notice:
     metadata = body.get("metadata") or {}
     payment = parse_uuid(str(metadata.get("payment_id", "")))
     payment_id = None if payment is None else PaymentId(payment)
-    receipt, refunded, reference = None, None, body.get("id")
+    receipt, refunded, reference, refund = None, None, body.get("id"), None
     match event.type:
         case "checkout.session.completed" | "checkout.session.async_payment_succeeded":
             receipt = session_receipt(body)
@@ -246,7 +250,7 @@ def _notice(event: _Event, body: dict[str, Any]) -> Notice:
             receipt = Receipt(Outcome.DECLINED, body["id"], reason="card_declined")
         case "checkout.session.expired":
             receipt = Receipt(Outcome.EXPIRED, body["id"])
-        case "payment_intent.succeeded" | "payment_intent.canceled":
+        case "payment_intent.succeeded" | "payment_intent.canceled" | "payment_intent.amount_capturable_updated":
             receipt = intent_receipt(body)
         case "payment_intent.payment_failed":
             seen = intent_receipt(body)  # on a payment page the shopper may try again: no news
@@ -257,9 +261,17 @@ def _notice(event: _Event, body: dict[str, Any]) -> Notice:
             refunded = _money(body, "amount_refunded")
         case "refund.created" | "refund.updated" | "refund.failed":
             reference = body.get("payment_intent")  # one refund of perhaps several: the charge's event has the total
+            refund = _refund_news(body)
         case _:
             payment_id = reference = None
-    return Notice(event.id, event.type, payment_id, reference, receipt, refunded)
+    return Notice(event.id, event.type, payment_id, reference, receipt, refunded, refund)
+
+
+def _refund_news(body: Mapping[str, Any]) -> RefundNews | None:
+    amount, ours = _money(body, "amount"), parse_uuid(str((body.get("metadata") or {}).get("refund_id", "")))
+    return (
+        None if amount is None else RefundNews(None if ours is None else RefundId(ours), amount, refund_receipt(body))
+    )
 
 
 def refund_metadata(refund_id: RefundId, payment_id: PaymentId, reason: str) -> dict[str, str]:
