@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator
 from merx import simulator
 from merx.db.database import Database
 from merx.db.dsn import Dsn
+from merx.ports import Mailer
 from merx.providers import payments
 from merx.providers.http import HttpSender
-from merx.runtime import Runtime
+from merx.providers.mail import SmtpMailer
+from merx.providers.sms import TwilioSms
+from merx.runtime import NoMailer, Runtime
 from merx.settings import Settings, WrongSetting
 from merx.vault import Vault
 
@@ -30,9 +33,19 @@ async def open_runtime(settings: Settings, dsn: Dsn) -> AsyncIterator[Runtime]:
         payments.build(),
         simulator.account_maker(settings, vault),
         webhooks=HttpSender(allow_private=settings.webhooks_allow_private),
+        mailer=_mailer(settings),
+        sms=TwilioSms(),
     )
     try:
         yield rt
     finally:
         await rt.webhooks.close()
+        await rt.mailer.close()
+        await rt.sms.close()
         await database.close()
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if settings.smtp_url is None or settings.mail_from is None:
+        return NoMailer()
+    return SmtpMailer(settings.smtp_url, settings.mail_from)

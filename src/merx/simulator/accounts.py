@@ -13,6 +13,7 @@ from uuid import UUID
 from merx.kernel.ids import TenantId
 from merx.ports import Account
 from merx.settings import Settings
+from merx.simulator import twilio
 from merx.vault import Vault
 
 PREFIX = "/simulator/stripe"
@@ -33,6 +34,8 @@ def account_maker(settings: Settings, vault: Vault) -> Callable[[str, TenantId],
             case "razorpay":
                 script = f"{settings.public_url}{RAZORPAY}/checkout.js"
                 return razorpay_account_for(tenant, secret, here + RAZORPAY, script)
+            case "twilio":
+                return twilio.account_for(tenant, secret, here)
         return Account(tenant, {})
 
     return test_account

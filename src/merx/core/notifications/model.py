@@ -258,7 +258,7 @@ class OnItsWay(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This notification is being sent at the moment; try again when the try is over.", retry_after=30
+            "This notification is on its way; try again when it has ended.", retry_after=30
         )
 
 
