@@ -19,6 +19,7 @@ from merx import simulator, worker
 from merx.assembly import open_runtime
 from merx.core.auth import service as auth
 from merx.db.dsn import Dsn
+from merx.dialects.aerostack.app import DIALECT as AEROSTACK
 from merx.dialects.baas.app import DIALECT as BAAS
 from merx.dialects.commerce.app import DIALECT as COMMERCE
 from merx.dialects.pycommerce.app import DIALECT as PYCOMMERCE
@@ -42,7 +43,7 @@ from merx.web.landing.app import landing
 
 log = logging.getLogger("merx")
 
-DIALECTS: tuple[Dialect, ...] = (BAAS, COMMERCE, PYCOMMERCE)
+DIALECTS: tuple[Dialect, ...] = (AEROSTACK, BAAS, COMMERCE, PYCOMMERCE)
 FACES: tuple[Face, ...] = (landing(DIALECTS),)
 
 

@@ -81,6 +81,15 @@ async def set_coupon(rt: Runtime, ctx: Ctx, owner: Owner, code: str | None) -> C
         return rules.price(basket, ctx.now, strict=cleaned is not None)
 
 
+async def drop_coupon(rt: Runtime, ctx: Ctx, owner: Owner) -> Cart:
+    """The cart without its coupon, whether it had one or not."""
+    ctx.require("cart:write")
+    async with rt.db.begin(ctx) as tx:
+        await store.set_coupon(tx, rules.check_owner(ctx, owner), None)
+        basket = await store.read(tx, owner)
+    return rules.price(basket, ctx.now)
+
+
 async def try_coupon(rt: Runtime, ctx: Ctx, code: str, worth: Owner | Decimal, keep: bool = False) -> CouponTrial:
     """What a code would give for a cart, or for goods of this worth in main units. `keep` puts it on the cart. Raises
     CouponRefused with the reason why it does not apply, and then nothing changes. A limit of uses by one shopper is
