@@ -32,7 +32,8 @@ class Faces:
         home = _app_for(self._at_home, path)
         app = _app_for(self._at_shops, path) if at_shop else home
         if at_shop and home is not None and home.face.prefix != "/" and (app is None or app.face.prefix == "/"):
-            await _moved(send, f"{self._public}{quote(path)}".encode())
+            query: bytes = scope["query_string"]
+            await _moved(send, f"{self._public}{quote(path)}".encode() + (b"?" + query if query else b""))
         elif app is not None:
             await app(scope, receive, send)
         else:
