@@ -41,6 +41,7 @@ class CheckoutRequest(msgspec.Struct, frozen=True):
     token: str | None = None
     success_url: str | None = None
     cancel_url: str | None = None
+    pay_later: bool = False  # a card order that waits for its payment to be sent; no page is opened for it
     lookup_token: bool = False  # whether the buyer gets a secret that shows this order without signing in
 
 

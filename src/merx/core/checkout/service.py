@@ -138,7 +138,8 @@ async def _write(rt: Runtime, tx: Tx, request: CheckoutRequest, basket: Basket, 
     proof = proofs.token_digest(rt.vault, token) if token else None
     placement = Placement(proofs.client_digest(rt.vault, ctx), proof, basket.version)
     await orders.insert(tx, order, placement)
-    payment, charge = _payment_of(rt, request, basket, order, "manual" if immediate else provider)
+    waits = immediate or request.pay_later
+    payment, charge = _payment_of(rt, request, basket, order, "manual" if waits else provider)
     await payments.insert(tx, payment, charge, ctx.now + steps.RETRY if charge else None)
     if order.coupon_id is not None:
         await coupons.redeem(tx, order.coupon_id, order.shopper)

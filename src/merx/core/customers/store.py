@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from merx.core.customers import rules
 from merx.core.customers.model import Customer, CustomerStatus
@@ -47,6 +49,7 @@ where tenant_id = $1 and id = $2 returning {_COLUMNS}
 """
 LOCK = f"{BY_ID} for no key update"
 SET_PASSWORD = "update customers set password_hash = $3, updated_at = $4 where tenant_id = $1 and id = $2"  # noqa: S105
+USERNAMES = "select id, username from customers where tenant_id = $1 and id = any($2::uuid[])"
 IDS_BY_EMAIL = "select id from customers where tenant_id = $1 and email = $2 order by id"
 
 # $2: the beginning of an e-mail or a name, in lower case
@@ -141,6 +144,10 @@ async def update(tx: Tx, after: Customer) -> Customer | None:
             after.updated_at,
         )
     )
+
+
+async def usernames(tx: Tx, wanted: Sequence[UUID]) -> dict[UUID, str]:
+    return {row[0]: row[1] for row in await tx.rows(USERNAMES, list(wanted))}
 
 
 async def set_password(tx: Tx, customer: CustomerId, password_hash: str) -> None:
