@@ -23,6 +23,7 @@ from merx.dialects.aerostack.app import DIALECT as AEROSTACK
 from merx.dialects.baas.app import DIALECT as BAAS
 from merx.dialects.commerce.app import DIALECT as COMMERCE
 from merx.dialects.pycommerce.app import DIALECT as PYCOMMERCE
+from merx.dialects.reference.app import DIALECT as REFERENCE
 from merx.edge import logs
 from merx.edge.access_log import AccessLog
 from merx.edge.app import Dialect
@@ -43,7 +44,7 @@ from merx.web.landing.app import landing
 
 log = logging.getLogger("merx")
 
-DIALECTS: tuple[Dialect, ...] = (AEROSTACK, BAAS, COMMERCE, PYCOMMERCE)
+DIALECTS: tuple[Dialect, ...] = (AEROSTACK, BAAS, COMMERCE, PYCOMMERCE, REFERENCE)
 FACES: tuple[Face, ...] = (landing(DIALECTS),)
 
 
