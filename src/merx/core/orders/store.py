@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -83,6 +84,9 @@ returning o.number
 """
 GET = f"select {_COLUMNS}, {_LINES} from orders o where o.tenant_id = $1 and o.id = $2 and o.number is not null"
 LOCK = f"{GET} for no key update of o"
+GET_MANY = f"""
+select {_COLUMNS}, {_LINES} from orders o where o.tenant_id = $1 and o.id = any($2::uuid[]) and o.number is not null
+"""
 DETAIL = f"select {_COLUMNS}, {_LINES}, {_DETAIL} from orders o where o.tenant_id = $1 and o.id = $2"
 MOVE = """
 with before as (
@@ -248,6 +252,10 @@ async def number(tx: Tx, order_id: OrderId) -> int:
 async def get(tx: Tx, order_id: OrderId) -> Order | None:
     row = await tx.row(GET, order_id)
     return _order(row) if row else None
+
+
+async def get_many(tx: Tx, wanted: Sequence[OrderId]) -> dict[OrderId, Order]:
+    return {order.id: order for order in map(_order, await tx.rows(GET_MANY, list(wanted)))}
 
 
 async def lock(tx: Tx, order_id: OrderId) -> Order | None:
