@@ -1,5 +1,5 @@
-"""Stripe, Razorpay and Twilio spoken over HTTP by ourselves, for development, tests and shops in test mode: API, payment
-page or window, callbacks.
+"""Stripe, Razorpay and Twilio spoken over HTTP by ourselves, for development, tests and shops in test mode: API,
+payment page or window, callbacks.
 
 It shares nothing with the providers it stands opposite but the wire: its own tables, its own idea of amounts, cards and
 errors. A further provider adds `<name>_*.py` here and uses the same accounts, store and callbacks.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -11,8 +12,12 @@ from merx.core.activity import service as activity
 from merx.core.auth import service as auth
 from merx.core.checkout import healing
 from merx.core.idempotency import service as idempotency
+from merx.core.notifications import sending
+from merx.core.notifications import service as notifications
+from merx.core.notifications.model import Kind
 from merx.core.orders import service as orders
 from merx.core.quotas import service as quotas
+from merx.core.recovery import service as recovery
 from merx.core.webhooks import service as webhooks
 from merx.kernel.context import Ctx
 from merx.runtime import Runtime
@@ -38,18 +43,23 @@ class Chore(msgspec.Struct, frozen=True):
 DELIVERIES = "deliveries"
 """The one kind that is no job: each tenant with deliveries under way has a task of its own."""
 
+SECRETS: Mapping[str, sending.Secret] = {Kind.PASSWORD_RESET: recovery.write_letter}
+"""Letters that are written at the moment they are sent, because what stands in them is stored nowhere."""
+
 JOBS: Mapping[str, Job] = {
     "relay": Job(relay, 2),
     # These wait for payment providers, some of which may be slow: more tenants at once, so that nobody waits for them.
     "holds": Job(healing.expire_holds, 8),
     "payments": Job(healing.resume_payments, 8),
     "refunds": Job(orders.resume_refunds, 8),
+    "notifications": Job(partial(sending.send_due, secrets=SECRETS), 2),
 }
 SWEEPS: Mapping[str, ForTenant] = {
     "idempotency": idempotency.forget_old,
     "sessions": auth.sweep,
     "outbox": webhooks.forget_old,
     "deliveries": webhooks.forget_old,
+    "notifications": notifications.forget_old,
 }
 CHORES: Mapping[str, Chore] = {
     "simulator callbacks": Chore(deliver_due, 0.25),

@@ -10,8 +10,10 @@ from merx.kernel.ids import TenantId
 
 TABLES = ()
 
-WORK_DUE = "select kind, tenant_id from work_due($1, $2::uuid[])"
-STALE_ROWS = "select kind, tenant_id from stale_rows($1)"
+WORK_DUE = """
+select kind, tenant_id from work_due($1, $2::uuid[]) union all select kind, tenant_id from notifications_due($1)
+"""
+STALE_ROWS = "select kind, tenant_id from stale_rows($1) union all select kind, tenant_id from notifications_stale($1)"
 
 
 async def work_due(db: Database, now: datetime, busy: Sequence[TenantId]) -> list[tuple[str, TenantId]]:

@@ -257,9 +257,7 @@ class OnItsWay(Conflict):
     code = "notification_on_its_way"
 
     def __init__(self) -> None:
-        super().__init__(
-            "This notification is on its way; try again when it has ended.", retry_after=30
-        )
+        super().__init__("This notification is on its way; try again when it has ended.", retry_after=30)
 
 
 class OtherMessage(Refused):

@@ -114,9 +114,7 @@ async def resend(rt: Runtime, ctx: Ctx, notification: NotificationId) -> Notific
         if found is None:
             raise NotFound("notification")
         if found.kind == Kind.PASSWORD_RESET:
-            raise Refused(
-                "A link for a new password is not sent twice; ask for a new one.", code="not_resendable"
-            )
+            raise Refused("A link for a new password is not sent twice; ask for a new one.", code="not_resendable")
         if found.state is State.SUPPRESSED or await _unwanted(tx, found):
             raise Refused("This person has opted out of such messages.", code="opted_out")
         if found.state in (State.QUEUED, State.SENDING):

@@ -1,0 +1,1 @@
+"""Owns the way back into an account whose password is forgotten: asking for a link, and using it."""
