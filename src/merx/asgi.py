@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from merx.dialects.reference.app import DIALECT as REFERENCE
 from merx.edge import logs
 from merx.edge.access_log import AccessLog
 from merx.edge.app import Dialect
+from merx.edge.at_once import AtOnce
 from merx.edge.authority import Services
 from merx.edge.client import Hosts, Proxies
 from merx.edge.composition import Edge, MetricsPage, Ready, live
@@ -60,6 +61,7 @@ class Site:
     def __init__(self, settings: Settings, dsn: Dsn) -> None:
         self._settings, self._dsn = settings, dsn
         self._gateway: Gateway | None = None
+        self.at_once: Callable[[Any, Any], bool] = lambda scope, proto: False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -73,6 +75,7 @@ class Site:
             async with contextlib.AsyncExitStack() as stack:
                 rt = await stack.enter_async_context(open_runtime(self._settings, self._dsn))
                 self._gateway = await stack.enter_async_context(running(rt))
+                self.at_once = AtOnce(self._gateway, rt.settings.require_https)
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as wrong:

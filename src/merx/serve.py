@@ -89,7 +89,7 @@ def _granian(settings: Settings, app: str) -> Granian:
         app,
         address=settings.host,
         port=settings.port,
-        interface=Interfaces.ASGI,
+        interface=Interfaces.RSGI,
         workers=settings.workers,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
@@ -205,8 +205,10 @@ def _load(gate: _Gate, own: opening.OwnServer | None, settings: Settings, dsn: D
         gate.worker_arrives()
     module, _, name = app.partition(":")
     build = getattr(importlib.import_module(module), name)
+    from merx.edge.rsgi import Rsgi  # with the web code, which the parent does without
+
     gate.worker_waits()
-    return build(settings, dsn)
+    return Rsgi(build(settings, dsn))
 
 
 class _Caretaker:

@@ -27,6 +27,7 @@ from merx.core.tenants import service as tenants
 from merx.core.tenants.model import Plan, SettingsPatch
 from merx.db.database import Database
 from merx.db.dsn import Dsn
+from merx.edge.rsgi import Rsgi
 from merx.kernel.context import Ctx, system
 from merx.kernel.ids import PLATFORM_TENANT
 from merx.providers import payments
@@ -60,7 +61,8 @@ def serving(dsn: Dsn) -> Iterator[Settings]:
     settings = settings_for(port)
     loop = asyncio.new_event_loop()
     site = Site(settings, dsn)
-    server = Server(site, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
+    rsgi = Rsgi(site)
+    server = Server(rsgi, address="127.0.0.1", port=port, interface=Interfaces.RSGI, log_enabled=False)
     started, ended = threading.Event(), threading.Event()
 
     async def main() -> None:
@@ -75,6 +77,7 @@ def serving(dsn: Dsn) -> Iterator[Settings]:
             ended.set()
         started.set()
         await serving
+        await rsgi.ended()
 
     def run() -> None:
         asyncio.set_event_loop(loop)

@@ -22,12 +22,14 @@ from litestar import Response, delete, get, patch, post
 from merx.core.auth.model import EVERYTHING, STOREFRONT_SCOPES, Credential, InvalidKey, InvalidToken
 from merx.core.tenants.model import Origins, Plan
 from merx.edge.app import Dialect, MerxRequest, MerxResponse, encode, reply
+from merx.edge.at_once import AtOnce
 from merx.edge.client import Hosts, Proxies
 from merx.edge.composition import Edge, Ready, live
 from merx.edge.errors import status_of
 from merx.edge.gateway import Gateway, nothing_here
 from merx.edge.logs import LineWriter
 from merx.edge.request_log import RequestLog
+from merx.edge.rsgi import Rsgi
 from merx.kernel.context import ActorKind
 from merx.kernel.errors import Busy, Kind, MerxError, Refused
 from merx.kernel.ids import TenantId
@@ -269,6 +271,7 @@ class App:
             request_log=RequestLog(self.lines),
             metrics=self.edge.metrics,
         )
+        self.at_once = AtOnce(self.gateway, self.rt.settings.require_https)
         self._polling: asyncio.Task[None] | None = None
 
     async def lifespan(self, scope: Any, receive: Any, send: Any) -> None:
@@ -291,7 +294,8 @@ def served(app: Any) -> Iterator[int]:
         port: int = probe.getsockname()[1]
     started = threading.Event()
     loop = asyncio.new_event_loop()
-    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
+    rsgi = Rsgi(app)
+    server = Server(rsgi, address="127.0.0.1", port=port, interface=Interfaces.RSGI, log_enabled=False)
 
     async def main() -> None:
         task = asyncio.create_task(server.serve())
@@ -303,6 +307,7 @@ def served(app: Any) -> Iterator[int]:
             await asyncio.sleep(0.01)
         started.set()
         await task
+        await rsgi.ended()
 
     def run() -> None:
         asyncio.set_event_loop(loop)

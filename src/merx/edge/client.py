@@ -38,11 +38,22 @@ class Proxies:
         https = scope.get("scheme") == "https"
         if not self._networks or not self._trusted(address):
             return address, https
-        if (forwarded := headers.get(b"x-forwarded-for")) is not None:
-            address = self._last_untrusted(forwarded.decode("latin-1"), address)
-        if (proto := headers.get(b"x-forwarded-proto")) is not None:
+        sent = {
+            name: headers[name.encode()].decode("latin-1")
+            for name in ("x-forwarded-for", "x-forwarded-proto")
+            if name.encode() in headers
+        }
+        return self.of(address, https, sent)
+
+    def of(self, address: str, https: bool, sent: Mapping[str, str]) -> tuple[str, bool]:
+        """The same of a peer and the headers as text."""
+        if not self._networks or not self._trusted(address):
+            return address, https
+        if (forwarded := sent.get("x-forwarded-for")) is not None:
+            address = self._last_untrusted(forwarded, address)
+        if (proto := sent.get("x-forwarded-proto")) is not None:
             # Each proxy appends; ours is the last to have spoken.
-            https = proto.rsplit(b",", 1)[-1].strip().lower() == b"https"
+            https = proto.rsplit(",", 1)[-1].strip().lower() == "https"
         return address, https
 
     def _last_untrusted(self, forwarded: str, peer: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Hashable
 from typing import Any
 
 from litestar import Litestar
@@ -22,6 +23,7 @@ from merx.edge.errors import HttpError, allow
 from merx.edge.gate import Gate
 from merx.edge.idempotency import Idempotency
 from merx.edge.visit import Visit, visit_of
+from merx.kernel.context import Ctx
 from merx.kernel.errors import MerxError, Unauthenticated
 
 MAX_PATH = 8192
@@ -32,14 +34,14 @@ class Front:
     def __init__(self, dialect: Dialect, app: Litestar, gate: Gate, answers: AnswerCache) -> None:
         self.dialect = dialect
         self.app = app
-        self._gate = gate
-        self._answers = answers
+        self.gate = gate
+        self.answers = answers
         self._idempotency = Idempotency(dialect.name)
         self._is_catalogue = dialect.catalogue or (lambda path: path.startswith(dialect.cached))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
-        visit.dialect, visit.rt, visit.limiter = self.dialect.name, self._gate.rt, self._gate.limiter
+        visit.dialect, visit.rt, visit.limiter = self.dialect.name, self.gate.rt, self.gate.limiter
         path: str = scope["path"]
         if self.dialect.open and path.startswith(self.dialect.open):
             visit.extra = fixed.OPEN
@@ -52,7 +54,7 @@ class Front:
 
     async def _serve(self, scope: Any, receive: Receive, send: Send, visit: Visit, path: str) -> None:
         method = scope["method"]
-        if not visit.https and self._gate.rt.settings.require_https:
+        if not visit.https and self.gate.rt.settings.require_https:
             raise HttpError(403, "https_required", "Requests over plain HTTP are refused; use https://.")
         if method == "OPTIONS":
             return await self._options(scope, send, visit, path)
@@ -68,7 +70,7 @@ class Front:
         who = NOTHING
         if path.rstrip("/") not in self.dialect.unasked:
             who = await self._ask_who(scope, visit, path, from_memory)
-        await self._gate.count(visit, self.dialect)
+        await self.gate.count(visit, self.dialect)
         if b"content-length" in visit.headers:
             await _refuse_too_large(receive, visit.headers[b"content-length"])
         if from_memory and visit.ctx is not None:
@@ -84,9 +86,9 @@ class Front:
         """What a page of this origin may read, where the address alone tells the shop: so for what is asked
         beforehand, and for what is refused before anybody knows who asks."""
         slug = (None if self.dialect.slug is None else self.dialect.slug(path)) or visit.host_slug
-        tenant = await self._gate.tenant_of(slug, visit.host_domain)
+        tenant = await self.gate.tenant_of(slug, visit.host_domain)
         if tenant is not None:
-            visit.extra = await self._gate.cross_origin(visit, tenant)
+            visit.extra = await self.gate.cross_origin(visit, tenant)
 
     async def _ask_who(self, scope: Any, visit: Visit, path: str, from_memory: bool) -> Presented:
         """Fills in the caller and the shop that is meant."""
@@ -97,34 +99,43 @@ class Front:
         if self.dialect.slug is not None:
             visit.host_slug = self.dialect.slug(path) or visit.host_slug
         if visit.host_domain is not None:
-            await self._gate.place(visit)
-        if visit.denied is None and not (from_memory and self._gate.recall(visit, who, self.dialect)):
-            await self._gate.enter(visit, who, self.dialect)
+            await self.gate.place(visit)
+        if visit.denied is None and not (from_memory and self.gate.recall(visit, who, self.dialect)):
+            await self.gate.enter(visit, who, self.dialect)
         if visit.extra and b"origin" in visit.headers and visit.ctx is not None:
-            visit.extra = await self._gate.cross_origin(visit, visit.ctx.tenant)
+            visit.extra = await self.gate.cross_origin(visit, visit.ctx.tenant)
         if self.dialect.reach is not None and visit.credential is not None and visit.ctx is not None:
-            visit.ctx = await self.dialect.reach(self._gate.rt, visit.ctx, path, scope["query_string"])
+            visit.ctx = await self.dialect.reach(self.gate.rt, visit.ctx, path, scope["query_string"])
         return who
 
     # ---- catalogue reads
+
+    def keeps(self, path: str, query: str) -> bool:
+        """Whether a GET of this address is an ordinary catalogue read, which needs nothing but memory."""
+        dialect = self.dialect
+        return (
+            self._is_catalogue(path)
+            and dialect.reach is None
+            and path.rstrip("/") not in dialect.unasked
+            and len(path) + len(query) <= MAX_PATH
+            and "\0" not in path
+        )
 
     async def _catalogue(
         self, scope: Any, receive: Receive, send: Send, visit: Visit, path: str, in_query: bool
     ) -> None:
         ctx = visit.caller()
-        key = (self.dialect.name, path, scope["query_string"], ctx.actor, ctx.scopes)
-        answer = self._answers.get(ctx.tenant, key)
+        key = answer_key(self.dialect, path, scope["query_string"], ctx)
+        answer = self.answers.get(ctx.tenant, key)
         if answer is None:
-            answer = await self._answers.compute(ctx.tenant, key, lambda: self._run(scope, receive))
+            answer = await self.answers.compute(ctx.tenant, key, lambda: self._run(scope, receive))
         visit.route = answer.route
         if answer.status != 200:
             return await _send(send, answer.status, list(answer.headers), answer.body)
-        control = () if in_query else fixed.CATALOGUE
-        # The key does not tell the shopper apart from another of the same kind, and the answer must not either.
         seen = visit.headers.get(b"if-none-match")
-        if seen is not None and _matches(seen, answer.etag):
-            return await _send(send, 304, [(b"etag", answer.etag), *control], b"")
-        return await _send(send, 200, [*answer.headers, (b"etag", answer.etag), *control], answer.body)
+        if seen is not None and matches(seen, answer.etag):
+            return await _send(send, 304, short_headers(answer, in_query), b"")
+        return await _send(send, 200, full_headers(answer, in_query), answer.body)
 
     async def _run(self, scope: Any, receive: Receive) -> Answer:
         """The app's whole answer to this request."""
@@ -167,7 +178,7 @@ class Front:
         """What is refused before anybody knew who asked counts too, against the address it came from."""
         if not visit.rate:
             try:
-                await self._gate.count(visit, self.dialect)
+                await self.gate.count(visit, self.dialect)
             except MerxError as over:
                 return over
         return error
@@ -233,7 +244,21 @@ def _without_body(send: Send) -> Send:
     return headless
 
 
-def _matches(sent: bytes, etag: bytes) -> bool:
+def answer_key(dialect: Dialect, path: str, query: bytes, ctx: Ctx) -> Hashable:
+    """It does not tell a caller apart from another of the same kind, and the answer must not either."""
+    return (dialect.name, path, query, ctx.actor, ctx.scopes)
+
+
+def full_headers(answer: Answer, in_query: bool) -> list[fixed.Header]:
+    """`in_query`: the key stood in the address, so nobody on the way may keep the answer."""
+    return [*answer.headers, *short_headers(answer, in_query)]
+
+
+def short_headers(answer: Answer, in_query: bool) -> list[fixed.Header]:
+    return [(b"etag", answer.etag), *(() if in_query else fixed.CATALOGUE)]
+
+
+def matches(sent: bytes, etag: bytes) -> bool:
     return sent.strip() == b"*" or etag.removeprefix(b"W/") in [
         one.strip().removeprefix(b"W/") for one in sent.split(b",")
     ]

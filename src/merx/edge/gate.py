@@ -174,6 +174,10 @@ def measure(visit: Visit, dialect: Dialect) -> tuple[str, str | None, Quota]:
     found = visit.credential
     if found is None:
         return f"a:{address_bucket(visit.address)}", None, ANONYMOUS
+    return counted(found, dialect)
+
+
+def counted(found: Credential, dialect: Dialect) -> tuple[str, str | None, Quota]:
     limits = found.limits
     quota = Quota(limits.per_minute, limits.per_day)
     tenant = found.tenant.hex

@@ -43,7 +43,7 @@ class Gateway:
         self._mounts = [(prefix.rstrip("/"), prefix.rstrip("/") + "/", app) for prefix, app in ordered]
         self._fallback = fallback
         self._lifespan = lifespan
-        self._proxies, self._hosts = proxies, hosts
+        self.proxies, self.hosts = proxies, hosts
         self._log, self._metrics = request_log, metrics
         self._ended = ended
 
@@ -55,9 +55,9 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1000})
             return
         headers = dict(scope["headers"])
-        address, https = self._proxies.client(scope, headers)
+        address, https = self.proxies.client(scope, headers)
         visit = scope[SCOPE_KEY] = Visit(headers, address, https)
-        visit.host_slug, visit.host_domain = self._hosts.names(headers.get(b"host"))
+        visit.host_slug, visit.host_domain = self.hosts.names(headers.get(b"host"))
         method, path, outgoing = scope["method"], scope["path"], _Outgoing(visit, send)
         metrics = self._metrics
         metrics.in_flight += 1
@@ -65,7 +65,7 @@ class Gateway:
             if metrics.in_flight > MAX_IN_FLIGHT:
                 await _plain(outgoing, 503, b'{"error":"overloaded"}', [(b"retry-after", b"1")])
             else:
-                await self._app_for(path)(scope, receive, outgoing)
+                await self.app_for(path)(scope, receive, outgoing)
         except asyncio.CancelledError:
             visit.status = visit.status or 499
             raise
@@ -75,13 +75,17 @@ class Gateway:
                 await _plain(outgoing, 500, b'{"error":"internal"}', [])
         finally:
             metrics.in_flight -= 1
-            elapsed = time.perf_counter() - visit.started
-            metrics.observe(visit.dialect, method, visit.status, elapsed)
-            self._log.write(visit, method, path, elapsed)
-            if self._ended is not None:
-                self._ended(visit, method, path, elapsed)
+            self.finish(visit, method, path)
 
-    def _app_for(self, path: str) -> ASGIApp:
+    def finish(self, visit: Visit, method: str, path: str) -> None:
+        """The last thing done for every request, however it was answered."""
+        elapsed = time.perf_counter() - visit.started
+        self._metrics.observe(visit.dialect, method, visit.status, elapsed)
+        self._log.write(visit, method, path, elapsed)
+        if self._ended is not None:
+            self._ended(visit, method, path, elapsed)
+
+    def app_for(self, path: str) -> ASGIApp:
         for exact, below, app in self._mounts:
             if path.startswith(below) or path == exact:
                 return app

@@ -15,9 +15,10 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
+
+import msgspec
 
 from merx.core.auth.model import WrongPassword
 from merx.core.quotas import service
@@ -47,8 +48,7 @@ class Counter(Protocol):
     async def give_back(self, hit: Hit) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """`limit` and `remaining` are those of the tightest window."""
 
     allowed: bool
@@ -63,6 +63,14 @@ class Verdict:
             (b"x-ratelimit-remaining", b"%d" % self.remaining),
             (b"x-ratelimit-reset", b"%d" % self.reset),
         )
+
+    def told(self) -> list[tuple[str, str]]:
+        """The headers as text."""
+        return [
+            ("x-ratelimit-limit", str(self.limit)),
+            ("x-ratelimit-remaining", str(self.remaining)),
+            ("x-ratelimit-reset", str(self.reset)),
+        ]
 
     def refusal(self) -> Limited:
         return Limited(

@@ -26,50 +26,28 @@ class Visit:
     """Filled from the outside in: the gateway knows address and time, the front knows the caller, the handler the
     route. The log and the metrics read it at the end."""
 
-    __slots__ = (
-        "address",
-        "credential",
-        "ctx",
-        "denied",
-        "dialect",
-        "error",
-        "extra",
-        "headers",
-        "host_domain",
-        "host_slug",
-        "https",
-        "id",
-        "limiter",
-        "rate",
-        "replayed",
-        "route",
-        "rt",
-        "shop",
-        "started",
-        "status",
-    )
+    host_slug: str | None = None  # the shop the address names
+    host_domain: str | None = None  # the host, where it is not one of ours: perhaps a shop's own
+    dialect = ""
+    route = ""
+    status = 0
+    rt: Runtime | None = None
+    limiter: Limiter | None = None
+    credential: Credential | None = None
+    ctx: Ctx | None = None
+    shop: Ctx | None = None  # the shop that host or key name, even where a token beside them is stale
+    denied: MerxError | None = None  # why the credential was not accepted; raised where one is needed
+    rate: tuple[tuple[bytes, bytes], ...] = ()
+    extra: tuple[tuple[bytes, bytes], ...] = ()
+    error: MerxError | None = None
+    replayed = False
 
-    def __init__(self, headers: Mapping[bytes, bytes], address: str, https: bool) -> None:
+    def __init__(self, headers: Mapping[bytes, bytes], address: str, https: bool, started: float | None = None) -> None:
         self.id = f"{_BIRTH}-{next(_COUNT):x}"
-        self.started = time.perf_counter()
+        self.started = time.perf_counter() if started is None else started
         self.headers = headers
         self.address = address
         self.https = https
-        self.host_slug: str | None = None  # the shop the address names
-        self.host_domain: str | None = None  # the host, where it is not one of ours: perhaps a shop's own
-        self.dialect = ""
-        self.route = ""
-        self.status = 0
-        self.rt: Runtime | None = None
-        self.limiter: Limiter | None = None
-        self.credential: Credential | None = None
-        self.ctx: Ctx | None = None
-        self.shop: Ctx | None = None  # the shop that host or key name, even where a token beside them is stale
-        self.denied: MerxError | None = None  # why the credential was not accepted; raised where one is needed
-        self.rate: tuple[tuple[bytes, bytes], ...] = ()
-        self.extra: tuple[tuple[bytes, bytes], ...] = ()
-        self.error: MerxError | None = None
-        self.replayed = False
 
     def caller(self) -> Ctx:
         """Who is asking. Raises why not, where a credential was wrong or nothing tells the tenant."""
