@@ -18,3 +18,9 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 QUICK = Plan(products=1_000, http_carts=6_000, pgbench_carts=16_000, seconds=2, scale_products=(0, 0))
+
+
+class WebhookPlan(msgspec.Struct, frozen=True):
+    events: int = 10_000
+    living: int = 4  # endpoints that answer; one more never does
+    kills: int = 0

@@ -47,7 +47,7 @@ def holder(**policy: Any) -> Holder:
     return Holder(ids.new(), Policy(**policy))
 
 
-async def claim(shop: HookShop, by: Holder, after: float = 0, room: int = 16) -> list[Due]:
+async def claim(shop: HookShop, by: Holder, after: float = 0, room: int = POLICY.most_claimed) -> list[Due]:
     return await service.take_turn(shop.rt, shop.at(after), by, [], room)
 
 
@@ -209,7 +209,7 @@ async def test_the_body_is_rendered_once_and_never_changes(mine: HookShop) -> No
 
 def due_of(body: bytes = b"{}", *secrets: str, tried: int = 1) -> Due:
     event, endpoint, delivery = ids.EventId(ids.new()), ids.EndpointId(ids.new()), ids.DeliveryId(ids.new())
-    return Due(delivery, endpoint, event, ORDER_PAID, URL, body, tried, tried, False, secrets)
+    return Due(delivery, endpoint, event, ORDER_PAID, URL, body, tried, tried, False, 4, secrets)
 
 
 def test_both_secrets_sign_while_both_are_valid(mine: HookShop) -> None:
@@ -348,26 +348,47 @@ async def test_a_try_given_back_counts_for_nothing(mine: HookShop) -> None:
     assert (again.attempt, again.tried) == (2, 1)
 
 
-async def test_places_are_shared_out_among_endpoints(mine: HookShop) -> None:
-    """Four at most for one, sixteen for a shop, one for an endpoint whose last try failed; counted over all workers."""
-    lonely = await mine.endpoint(f"{URL}/1")
-    await mine.happen(30)
+async def test_a_try_that_was_never_begun_leaves_no_trace(mine: HookShop) -> None:
+    await mine.endpoint(URL)
+    await mine.happen(1)
     await mine.relay()
-    assert len(await claim(mine, holder())) == 4
-    assert await claim(mine, holder()) == []
+    me = holder()
+    due = (await claim(mine, me))[0]
+    given_back = ended(mine, due, None, returned=True, begun=False)
+    await settle(mine, me, given_back)
+    await settle(mine, me, given_back)  # the first may not have been heard
+    found = (await mine.deliveries())[0]
+    assert (found.state, found.attempt, found.attempts) == (DeliveryState.WAITING, 0, ())
+    again = (await claim(mine, me))[0]
+    assert (again.attempt, again.tried) == (1, 1)
+
+
+async def test_places_are_shared_out_among_endpoints(mine: HookShop) -> None:
+    """Four at most for one, sixteen for a shop, one for an endpoint whose last try failed; some are claimed ahead for
+    each place, and an endpoint belongs to one worker while that one holds anything of it."""
+    lonely = await mine.endpoint(f"{URL}/1")
+    await mine.happen(80)
+    await mine.relay()
+    me = holder()
+    claimed = await claim(mine, me)
+    assert len(claimed) == 4 * 16 and {due.places for due in claimed} == {4}
+    assert await claim(mine, me) == [] and await claim(mine, holder()) == []
     for number in range(2, 6):
         await mine.endpoint(f"{URL}/{number}")
-    await mine.happen(30)
+    await mine.happen(80)
     await mine.relay()
-    claimed = await claim(mine, holder())
+    other = holder()
+    claimed = await claim(mine, other)
     by_endpoint = [sum(due.endpoint_id == made.endpoint.id for due in claimed) for made in mine.endpoints]
-    assert by_endpoint == [0, 3, 3, 3, 3]  # sixteen for five; the first has its four on their way
+    assert by_endpoint == [0, 48, 48, 48, 48] and {due.places for due in claimed} == {3}  # sixteen for five
     assert lonely.endpoint.id not in {due.endpoint_id for due in claimed}
-    me = holder()
-    failing = (await claim(mine, me, after=31, room=1))[0]
-    await settle(mine, me, ended(mine, failing, 500, after=31), after=31)
-    later = [due.endpoint_id for due in await claim(mine, me, after=62)]
-    assert later.count(failing.endpoint_id) == 1 and len(later) == 13
+    later = [due for due in await claim(mine, other, after=31) if due.endpoint_id == lonely.endpoint.id]
+    assert len(later) == 48  # who held it is gone
+    returned = [ended(mine, due, None, after=31, returned=True, begun=False) for due in later[1:]]
+    await settle(mine, other, ended(mine, later[0], 500, after=31), *returned, after=31)
+    last = await claim(mine, other, after=62)
+    its = [due.places for due in last if due.endpoint_id == lonely.endpoint.id]
+    assert its == [1] and len(last) == 1 + 4 * 48
 
 
 async def test_two_workers_never_hold_the_same_try(mine: HookShop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import ipaddress
 import ssl
@@ -10,7 +11,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpcore
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -41,15 +41,15 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Where connections would have gone; none is made. What other tests left running in this process goes on to the
     ports of their own."""
     tried: list[tuple[str, int]] = []
-    really = httpcore.AnyIOBackend.connect_tcp
+    really = asyncio.BaseEventLoop.create_connection
 
-    async def connect(self: Any, host: str, port: int, *args: Any, **more: Any) -> Any:
+    async def connect(self: Any, factory: Any, host: str, port: int, **more: Any) -> Any:
         if host == "127.0.0.1" and port > 32_000:
-            return await really(self, host, port, *args, **more)
+            return await really(self, factory, host, port, **more)
         tried.append((host, port))
-        raise httpcore.ConnectError("none is made")
+        raise OSError("none is made")
 
-    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", connect)
     return tried
 
 
@@ -195,6 +195,69 @@ async def test_retry_after_is_read_where_it_makes_sense(header: str, seconds: in
     server, url = await raw_server(f"HTTP/1.1 503 X\r\nRetry-After: {header}\r\ncontent-length: 0\r\n\r\n".encode())
     assert (await post(HttpSender(allow_private=True), url)).retry_after == seconds
     server.close()
+
+
+async def keeping_server(answers: int) -> Any:
+    """Answers so often on a connection and then hangs up. How often it was connected to."""
+    connections: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        for _ in range(answers):
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n{}")
+                connections[-1] += 1
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", connections
+
+
+async def test_a_connection_is_used_again_and_one_that_was_closed_is_made_anew() -> None:
+    server, url, connections = await keeping_server(3)
+    sender = HttpSender(allow_private=True)
+    for _ in range(7):
+        assert (await sender.send(Posting(url, {}, b"{}"))).text == "ok"
+    await sender.close()
+    server.close()
+    assert connections == [3, 3, 1]
+
+
+async def test_a_request_on_a_kept_connection_that_dies_is_sent_on_a_new_one() -> None:
+    """The other side hung up while the request was under way: nothing of an answer came, so it is not held against it."""
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    sender = HttpSender(allow_private=True)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    answers = [await sender.send(Posting(url, {}, b"{}")) for _ in range(3)]
+    await sender.close()
+    server.close()
+    assert [one.status for one in answers] == [200, 200, 200] and connections == 3
+
+
+async def test_answers_in_chunks_after_news_and_without_a_length() -> None:
+    for reply, text in (
+        (
+            b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            "abc",
+        ),
+        (b"HTTP/1.0 200 OK\r\n\r\nto the end", "to the end"),
+    ):
+        server, url = await raw_server(reply)
+        answered = await post(HttpSender(allow_private=True), url)
+        server.close()
+        assert (answered.status, answered.text, answered.error) == (200, text, None)
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from merx.kernel.ids import TenantId
 from merx.providers.http import HttpSender
 from merx.worker.jobs import JOBS
 
-POLICY = Policy(pauses=(0.2,) * 9, lease=timedelta(seconds=1.5))
+POLICY = Policy(pauses=(0.2,) * 9, lease=timedelta(seconds=1.5), wait_at_most=timedelta(seconds=0.4))
 
 
 async def main() -> None:
     database = await Database.open(msgspec.json.decode(os.environ["TEST_DSN"]), pool_size=4)
-    rt = hooks.runtime(database, HttpSender(allow_private=True))
+    rt = hooks.runtime(database, HttpSender(allow_private=True, total_seconds=1))
     hooks.minding({TenantId(UUID(one)) for one in sys.argv[1:]}, setattr)
     print("works", flush=True)
     await worker.run(rt, asyncio.Event(), work={"relay": JOBS["relay"]}, chores={}, holder=Holder(ids.new(), POLICY))

@@ -3,9 +3,10 @@ long), a Runtime, and who is asking."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+
+import uvloop
 
 from merx.core.tenants import store as tenants
 from merx.core.tenants.model import Tenant
@@ -32,7 +33,7 @@ def run(what: str, work: Callable[[Runtime], Awaitable[T]], settings: Settings |
             async with open_runtime(given, dsn) as rt:
                 return await work(rt)
 
-        return asyncio.run(opened())
+        return uvloop.run(opened())
 
 
 def platform() -> Ctx:

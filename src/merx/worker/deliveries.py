@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -16,13 +17,14 @@ from merx.core.webhooks.model import RETURNED, Due, Holder, Tried
 from merx.kernel import ids
 from merx.kernel.context import system
 from merx.kernel.errors import MerxError
-from merx.kernel.ids import TenantId
+from merx.kernel.ids import EndpointId, TenantId
 from merx.ports import Posting
 from merx.runtime import Runtime
 
-MOST_SENDING = 400  # in this process
+MOST_SENDING, MOST_CLAIMED = 400, 4000  # in this process
 TURNS_AT_ONCE = 3  # database transactions of all tenants together; the pool serves shoppers too
 LOOK_AGAIN_SECONDS = 0.25
+GATHER_SECONDS = 0.02  # what ends meanwhile is noted together
 NO_SECRET = "The endpoint's secret can't be read with this installation's key; rotate it."  # noqa: S105
 log = structlog.get_logger(__name__)
 
@@ -34,8 +36,9 @@ class Senders:
         self.rt = rt
         self.holder = holder or Holder(ids.new())
         self.turns = asyncio.Semaphore(TURNS_AT_ONCE)
+        self.places = asyncio.Semaphore(MOST_SENDING)
         self.stopping = False
-        self.sending = 0
+        self.claimed = 0
         self._tenants: dict[TenantId, _Tenant] = {}
         self._tasks: dict[TenantId, asyncio.Task[None]] = {}
 
@@ -78,19 +81,34 @@ class Senders:
             await asyncio.gather(*remaining, return_exceptions=True)
 
 
+class _Lane:
+    """The way to one endpoint: what was claimed for it and waits for one of its places, and what is on its way."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[float, Due]] = deque()
+        self.places = 1
+        self.sending: set[asyncio.Task[None]] = set()
+
+
 class _Tenant:
     def __init__(self, senders: Senders, tenant: TenantId) -> None:
         self._all, self._tenant = senders, tenant
-        self._sending: set[asyncio.Task[Tried]] = set()
+        self._policy = senders.holder.policy
+        self._lanes: dict[EndpointId, _Lane] = {}
+        self._held = 0  # claimed, and not yet among the ended
         self._ended: list[Tried] = []
         self._something = asyncio.Event()
+        self._work = True
 
     def nudge(self) -> None:
+        self._work = True
         self._something.set()
 
     def give_back(self) -> None:
-        for task in self._sending:
-            task.cancel()
+        for lane in self._lanes.values():
+            self._return_waiting(lane)
+            for task in lane.sending:
+                task.cancel()
 
     async def run(self, leave: Callable[[], object]) -> None:
         """Until nothing is due and nothing is on its way. `leave` is called at the moment that is certain, so that
@@ -99,6 +117,7 @@ class _Tenant:
             failures = 0
             while True:
                 self._something.clear()
+                self._work = False
                 try:
                     claimed = await self._turn()
                     failures = 0
@@ -109,42 +128,75 @@ class _Tenant:
                     if self._all.stopping and failures > 2:
                         return
                     continue
-                for due in claimed:
-                    self._start(due)
-                if not self._sending and not self._ended and not claimed and not self._something.is_set():
+                if not self._held and not self._ended and not claimed and not self._something.is_set():
                     return
                 await self._wait(LOOK_AGAIN_SECONDS)
+                if not self._work and self._held:
+                    await asyncio.sleep(GATHER_SECONDS)
         finally:
             leave()
-            for task in self._sending:
-                task.cancel()
+            for lane in self._lanes.values():
+                for task in lane.sending:
+                    task.cancel()
 
-    async def _turn(self) -> list[Due]:
+    async def _turn(self) -> int:
         """Notes what has ended and claims what there is room for. What could not be noted is kept for the next turn:
         noting it twice changes nothing."""
-        stopping, ended = self._all.stopping, list(self._ended)
-        places = self._all.holder.policy.per_tenant - len(self._sending)
-        room = 0 if stopping else max(0, min(places, MOST_SENDING - self._all.sending))
+        stopping = self._all.stopping
+        if stopping:
+            for lane in self._lanes.values():
+                self._return_waiting(lane)
+        ended = list(self._ended)
+        places = self._policy.most_claimed - self._held
+        room = 0 if stopping else max(0, min(places, MOST_CLAIMED - self._all.claimed))
         if not ended and not room:
-            return []
+            return 0
         async with self._all.turns:
             claimed = await service.take_turn(self._all.rt, system(self._tenant), self._all.holder, ended, room)
         del self._ended[: len(ended)]
-        return claimed
+        self._held += len(claimed)
+        self._all.claimed += len(claimed)
+        at = time.monotonic()
+        touched = {due.endpoint_id: due.places for due in claimed}
+        for due in claimed:
+            self._lanes.setdefault(due.endpoint_id, _Lane()).waiting.append((at, due))
+        for endpoint, share in touched.items():
+            self._lanes[endpoint].places = share
+            self._fill(self._lanes[endpoint])
+        return len(claimed)
 
-    def _start(self, due: Due) -> None:
-        task = asyncio.create_task(attempt(self._all.rt, due))
-        self._sending.add(task)
-        self._all.sending += 1
-        task.add_done_callback(lambda done: self._note(due, done))
+    def _fill(self, lane: _Lane) -> None:
+        for _ in range(min(lane.places - len(lane.sending), len(lane.waiting))):
+            task = asyncio.create_task(self._send(lane))
+            lane.sending.add(task)
+            task.add_done_callback(lane.sending.discard)
 
-    def _note(self, due: Due, task: asyncio.Task[Tried]) -> None:
-        self._sending.discard(task)
-        self._all.sending -= 1
-        if task.cancelled():
-            self._ended.append(Tried(due, datetime.now(UTC), 0, error=RETURNED, returned=True))
-        else:
-            self._ended.append(task.result())
+    async def _send(self, lane: _Lane) -> None:
+        """One of the lane's places: sends what waits, one after the other. After a failure nothing more of it is sent:
+        the endpoint has one place from then on, or none if it went well for others meanwhile."""
+        patience = self._policy.wait_at_most.total_seconds()
+        while lane.waiting and len(lane.sending) <= lane.places:
+            claimed_at, due = lane.waiting.popleft()
+            begun = False
+            try:
+                async with self._all.places:
+                    begun = not self._all.stopping and time.monotonic() - claimed_at <= patience
+                    tried = await attempt(self._all.rt, due) if begun else _returned(due, begun)
+            except BaseException:
+                self._note(_returned(due, begun))
+                raise
+            self._note(tried)
+            if begun and not tried.succeeded:
+                self._return_waiting(lane)
+
+    def _return_waiting(self, lane: _Lane) -> None:
+        while lane.waiting:
+            self._note(_returned(lane.waiting.popleft()[1], begun=False))
+
+    def _note(self, tried: Tried) -> None:
+        self._held -= 1
+        self._all.claimed -= 1
+        self._ended.append(tried)
         self._something.set()
 
     async def _wait(self, seconds: float) -> None:
@@ -157,6 +209,10 @@ class _Tenant:
             log.warning("worker.deliveries.postponed", tenant=str(self._tenant), reason=wrong.code)
         else:
             log.error("worker.deliveries.failed", tenant=str(self._tenant), exc_info=wrong)
+
+
+def _returned(due: Due, begun: bool) -> Tried:
+    return Tried(due, datetime.now(UTC), 0, error=RETURNED, returned=True, begun=begun)
 
 
 async def attempt(rt: Runtime, due: Due) -> Tried:

@@ -28,14 +28,21 @@ class Policy(msgspec.Struct, frozen=True):
 
     pauses: tuple[float, ...] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
     jitter: float = 0.2
-    lease: timedelta = timedelta(seconds=30)  # longer than a try may take: who holds it after this is gone
+    lease: timedelta = timedelta(seconds=25)  # longer than a try may take: who holds it after this is gone
     per_endpoint: int = 4
     per_tenant: int = 16
+    claimed_ahead: int = 16  # claimed for each place: claiming is paid for once a handful, not once a try
+    wait_at_most: timedelta = timedelta(seconds=5)  # for a place; with a try's own time it is still within the lease
     switch_off_after: timedelta = timedelta(days=3)
 
     @property
     def most_tries(self) -> int:
         return len(self.pauses) + 1
+
+    @property
+    def most_claimed(self) -> int:
+        """Of one tenant by one worker."""
+        return self.per_tenant * self.claimed_ahead
 
 
 POLICY = Policy()
@@ -117,6 +124,7 @@ class Due(msgspec.Struct, frozen=True):
     attempt: int
     tried: int  # how many tries of this series there were, this one included
     endpoint_failing: bool
+    places: int  # how many tries may be on their way to this endpoint at once
     secrets: tuple[str, ...]
 
 
@@ -131,6 +139,7 @@ class Tried(msgspec.Struct, frozen=True):
     answer: str | None = None
     retry_after: int | None = None
     returned: bool = False  # the worker stopped: the try counts for nothing and is due again at once
+    begun: bool = True  # one that was claimed and never begun leaves no trace
 
     @property
     def succeeded(self) -> bool:

@@ -230,9 +230,13 @@ async def take_turn(rt: Runtime, ctx: Ctx, holder: Holder, ended: Sequence[Tried
         if ended:
             await _settle(tx, holder, ended)
         claimed = await store.claim(tx, holder, room) if room > 0 else []
-        if not claimed and room == holder.policy.per_tenant:
+        if not claimed and room == holder.policy.most_claimed:
             await store.park(tx)
-    return [_due(rt, ctx.tenant, row) for row in claimed]
+    opened: dict[UUID, tuple[str, ...]] = {}
+    for row in claimed:
+        if row["endpoint_id"] not in opened:
+            opened[row["endpoint_id"]] = _secrets(rt, ctx.tenant, row)
+    return [_due(row, opened[row["endpoint_id"]]) for row in claimed]
 
 
 async def forget_old(rt: Runtime, ctx: Ctx) -> int:
@@ -251,12 +255,15 @@ async def _settle(tx: Tx, holder: Holder, ended: Sequence[Tried]) -> None:
         await store.park(tx)
 
 
-def _due(rt: Runtime, tenant: TenantId, row: Any) -> Due:
+def _secrets(rt: Runtime, tenant: TenantId, row: Any) -> tuple[str, ...]:
     bound, sealed = _bound(tenant, row["endpoint_id"]), (row["secret"], row["previous_secret"])
     try:
-        secrets = tuple(rt.vault.open(one, bound).decode() for one in sealed if one is not None)
+        return tuple(rt.vault.open(one, bound).decode() for one in sealed if one is not None)
     except ValueError:  # the installation's key was changed: the merchant sees it in the log of tries
-        secrets = ()
+        return ()
+
+
+def _due(row: Any, secrets: tuple[str, ...]) -> Due:
     return Due(
         delivery_id=row["id"],
         endpoint_id=row["endpoint_id"],
@@ -267,6 +274,7 @@ def _due(rt: Runtime, tenant: TenantId, row: Any) -> Due:
         attempt=row["attempt"],
         tried=row["tried"],
         endpoint_failing=row["failing"],
+        places=row["places"],
         secrets=secrets,
     )
 

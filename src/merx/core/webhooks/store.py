@@ -162,20 +162,24 @@ where d.tenant_id = $1
   and d.endpoint_id = any(array(select e.id from webhook_endpoints e where e.tenant_id = $1 and not e.active))
   and (d.state = 'waiting' or (d.state = 'sending' and d.next_at <= $2))
 """
-# One claim at a time works on an endpoint (skip locked), so that two workers do not fill the same free places twice.
-# A row in 'sending' whose lease is over was left behind by a worker that died: its try counts, and is noted as lost.
+# One claim at a time works on an endpoint (skip locked), and one worker at a time: so its places are counted in one
+# process, which may claim more than it can send at once. A row in 'sending' whose lease is over was left behind by a
+# worker that died: its try counts, and is noted as lost.
 CLAIM = f"""
 with listening as (
   select e.id, e.url, e.secret, e.previous_secret, e.previous_until, e.failing_since
   from webhook_endpoints e where e.tenant_id = $1 and e.active order by e.id for no key update skip locked),
-room as (
-  select l.*, greatest(0, (case when l.failing_since is null
+shared as (
+  select l.*, case when l.failing_since is null
       then least($6::int, $7::int / greatest(1, (select count(*) from webhook_endpoints a
         where a.tenant_id = $1 and a.active))::int)
-      else 1 end)
-    - (select count(*) from webhook_deliveries s
-        where s.tenant_id = $1 and s.endpoint_id = l.id and s.state = 'sending' and s.next_at > $2)) as free
+      else 1 end as places
   from listening l),
+room as (
+  select s.*, h.others, greatest(0, s.places * (case when s.failing_since is null then $9::int else 1 end) - h.held) as free
+  from shared s cross join lateral (
+    select count(*) as held, count(*) filter (where w.locked_by <> $3) as others from webhook_deliveries w
+    where w.tenant_id = $1 and w.endpoint_id = s.id and w.state = 'sending' and w.next_at > $2) h),
 picked as (
   select d.id, d.attempt, d.earlier_attempts, d.state = 'sending' as lost,
     d.state = 'sending' and d.attempt - d.earlier_attempts >= $8 as poison
@@ -183,6 +187,7 @@ picked as (
     select w.id, w.attempt, w.earlier_attempts, w.state from webhook_deliveries w
     where w.tenant_id = $1 and w.endpoint_id = r.id and w.state in ('waiting', 'sending') and w.next_at <= $2
     order by w.next_at limit r.free for no key update skip locked) d
+  where r.others = 0
   limit $5),
 noted as (
   insert into webhook_attempts (tenant_id, delivery_id, attempt, error, milliseconds, created_at)
@@ -199,24 +204,25 @@ taken as (
   returning d.id, d.endpoint_id, d.event_id, d.kind, d.body, d.state, d.attempt, d.earlier_attempts)
 select t.id, t.endpoint_id, t.event_id, t.kind, t.body, t.attempt, t.attempt - t.earlier_attempts as tried,
   l.url, l.secret, case when l.previous_until > $2 then l.previous_secret end as previous_secret,
-  l.failing_since is not null as failing
-from taken t join listening l on l.id = t.endpoint_id where t.state = 'sending'
+  l.failing_since is not null as failing, l.places
+from taken t join shared l on l.id = t.endpoint_id where t.state = 'sending'
 """
 # Only what is being sent is locked by anybody. To ask for the state as well would tempt the planner to an index full of
 # rows that have left that state.
 SETTLE = """
 with said as (
   select * from unnest($3::uuid[], $4::int[], $5::text[], $6::timestamptz[], $7::boolean[], $8::int[], $9::text[],
-    $10::text[], $11::int[], $12::timestamptz[])
-  as s (id, attempt, state, next_at, returned, status, error, answer, milliseconds, at)),
+    $10::text[], $11::int[], $12::timestamptz[], $13::boolean[])
+  as s (id, attempt, state, next_at, returned, status, error, answer, milliseconds, at, begun)),
 noted as (
   insert into webhook_attempts (tenant_id, delivery_id, attempt, status, error, answer, milliseconds, created_at)
   select $1, s.id, s.attempt, s.status, s.error, s.answer, s.milliseconds, s.at
-  from said s join webhook_deliveries d on d.tenant_id = $1 and d.id = s.id
+  from said s join webhook_deliveries d on d.tenant_id = $1 and d.id = s.id where s.begun
   on conflict do nothing)
 update webhook_deliveries d
 set state = s.state, next_at = s.next_at, locked_by = null, locked_until = null,
-  earlier_attempts = d.earlier_attempts + s.returned::int,
+  attempt = d.attempt - (not s.begun)::int,
+  earlier_attempts = d.earlier_attempts + (s.returned and s.begun)::int,
   finished_at = case when s.state in ('delivered', 'dead') then s.at end
 from said s
 where d.tenant_id = $1 and d.id = s.id and d.locked_by = $2 and d.attempt = s.attempt
@@ -265,10 +271,10 @@ async def park(tx: Tx) -> int:
 
 
 async def claim(tx: Tx, holder: Holder, room: int) -> list[Any]:
-    """Up to `room` tries, each endpoint's within its share of the tenant's places; an endpoint whose last try failed
-    has one place, until it answers again."""
+    """Up to `room` tries: for each endpoint some for each of its places, which are its share of the tenant's; an endpoint
+    whose last try failed has one place and one try, until it answers again."""
     policy, now = holder.policy, tx.ctx.now
-    places = (policy.per_endpoint, policy.per_tenant, policy.most_tries)
+    places = (policy.per_endpoint, policy.per_tenant, policy.most_tries, policy.claimed_ahead)
     return await tx.rows(CLAIM, now, holder.id, now + policy.lease, room, *places)
 
 
@@ -287,6 +293,7 @@ async def settle(tx: Tx, holder: Holder, ended: Sequence[tuple[Tried, Settlement
         [tried.answer for tried, _ in ended],
         [tried.milliseconds for tried, _ in ended],
         [tried.at for tried, _ in ended],
+        [tried.begun for tried, _ in ended],
     )
     return {DeliveryId(row[0]) for row in rows}
 

@@ -6,20 +6,22 @@ Redirects are not followed and no proxy of the environment is used.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import h11
+import msgspec
 
 from merx.ports import Answered, Posting
 from merx.providers.http.addresses import is_public
-
-if TYPE_CHECKING:
-    import httpcore
+from merx.providers.http.connection import Connection, Reply, Unanswered
 
 TOTAL_SECONDS = 15.0
 READ_AT_MOST = 64 << 10
@@ -41,6 +43,24 @@ class Unresolved(Exception):
     """The name leads nowhere."""
 
 
+class TooSlow(Exception):
+    """No connection within CONNECT_SECONDS."""
+
+
+class _Where(msgspec.Struct, frozen=True):
+    """What an address asks for: whom to connect to, and what to say there."""
+
+    name: str
+    port: int
+    secure: bool
+    host: str
+    target: str
+
+    @property
+    def origin(self) -> tuple[str, int, bool]:
+        return self.name, self.port, self.secure
+
+
 class HttpSender:
     """Holds connections, and so belongs to one event loop."""
 
@@ -59,17 +79,15 @@ class HttpSender:
         self._tls = tls
         self._total_seconds = total_seconds
         self._preparing = asyncio.Lock()
-        self._idle: deque[tuple[httpcore.Origin, httpcore.AsyncHTTPConnection]] = deque()
-        self._backend: httpcore.AsyncNetworkBackend | None = None
+        self._idle: deque[tuple[tuple[str, int, bool], float, Connection]] = deque()
 
     async def send(self, posting: Posting) -> Answered:
-        if self._backend is None:
-            await self._prepare()
         began = time.perf_counter()
         status, error, answer, retry_after = None, None, b"", None
         try:
             async with asyncio.timeout(self._total_seconds):
-                status, retry_after, answer = await self._post(posting)
+                reply = await self._post(posting)
+            status, retry_after, answer = reply.status, reply.retry_after, reply.body
         except TimeoutError:
             error = f"No complete answer within {self._total_seconds:g} seconds."
         except (NotPublic, Unresolved) as refused:
@@ -81,7 +99,7 @@ class HttpSender:
 
     async def close(self) -> None:
         while self._idle:
-            await self._idle.pop()[1].aclose()
+            self._idle.pop()[2].close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def addresses(self, host: str, port: int) -> list[str]:
@@ -103,82 +121,92 @@ class HttpSender:
         except (OSError, UnicodeError):
             raise Unresolved(f"The name {host} can't be resolved.") from None
 
-    async def _prepare(self) -> None:
-        async with self._preparing:
-            if self._backend is None:
-                self._tls = self._tls or await asyncio.to_thread(_trust)
-                self._backend = _judged(self)
+    async def _post(self, posting: Posting) -> Reply:
+        where = _where(posting.url)
+        kept = self._take_idle(where)
+        if kept is not None:
+            try:
+                return await self._on(kept, where, posting)
+            except (Unanswered, ConnectionError):
+                if kept.heard:
+                    raise  # else it was closed while nobody used it, which says nothing about a new one
+        return await self._on(await self._connect(where), where, posting)
 
-    async def _post(self, posting: Posting) -> tuple[int, int | None, bytes]:
-        import httpcore  # not at start: a server whose shops have no webhooks never needs it
-
-        origin = httpcore.URL(posting.url).origin
-        connection = await self._take_idle(origin) or httpcore.AsyncHTTPConnection(
-            origin, ssl_context=self._tls, keepalive_expiry=IDLE_SECONDS, network_backend=self._backend
-        )
+    async def _on(self, connection: Connection, where: _Where, posting: Posting) -> Reply:
         try:
-            read = b""
-            headers = list(posting.headers.items())
-            async with connection.stream("POST", posting.url, headers=headers, content=posting.body) as response:
-                async for part in response.aiter_stream():
-                    read += part
-                    if len(read) >= READ_AT_MOST:
-                        break
+            return await connection.post(where.target, where.host, posting.headers, posting.body)
         finally:
-            await self._keep_or_close(origin, connection)
-        patience = {name.lower(): value for name, value in response.headers}.get(b"retry-after", b"")
-        return response.status, int(patience) if patience.isdigit() and len(patience) < 7 else None, read[:READ_AT_MOST]
+            if connection.reusable:
+                self._keep(where, connection)
+            else:
+                connection.close()
 
-    async def _take_idle(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection | None:
+    async def _connect(self, where: _Where) -> Connection:
+        """To an address that was judged; TLS is spoken with the name."""
+        loop, tls = asyncio.get_running_loop(), await self._trusted() if where.secure else None
+        last: Exception = Unresolved(f"The name {where.name} has no address.")
+        for address in (await self.addresses(where.name, where.port))[:ADDRESSES_TRIED]:
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    _, made = await loop.create_connection(
+                        lambda: Connection(READ_AT_MOST),
+                        address,
+                        where.port,
+                        ssl=tls,
+                        server_hostname=where.name if tls else None,
+                    )
+                return made
+            except ssl.SSLError:
+                raise
+            except OSError as refused:  # TimeoutError among them
+                last = refused if not isinstance(refused, TimeoutError) else TooSlow()
+        raise last
+
+    async def _trusted(self) -> ssl.SSLContext:
+        async with self._preparing:
+            if self._tls is None:
+                self._tls = await asyncio.to_thread(_trust)
+        return self._tls
+
+    def _take_idle(self, where: _Where) -> Connection | None:
         """One that was left open to the same name and port, and still is."""
-        for kept in self._idle:
-            if kept[0] == origin:
-                self._idle.remove(kept)
-                if not kept[1].has_expired():
-                    return kept[1]
-                await kept[1].aclose()
+        now = time.monotonic()
+        for number, (to, since, connection) in enumerate(self._idle):
+            if to == where.origin:
+                del self._idle[number]
+                if connection.reusable and now - since < IDLE_SECONDS:
+                    return connection
+                connection.close()
                 return None
         return None
 
-    async def _keep_or_close(self, origin: httpcore.Origin, connection: httpcore.AsyncHTTPConnection) -> None:
-        if not connection.is_available():
-            await connection.aclose()
-            return
-        self._idle.append((origin, connection))
-        while self._idle and (len(self._idle) > MOST_IDLE or self._idle[0][1].has_expired()):
-            await self._idle.popleft()[1].aclose()
+    def _keep(self, where: _Where, connection: Connection) -> None:
+        now = time.monotonic()
+        self._idle.append((where.origin, now, connection))
+        while len(self._idle) > MOST_IDLE or now - self._idle[0][1] >= IDLE_SECONDS:
+            self._idle.popleft()[2].close()
 
 
-def _judged(sender: HttpSender) -> httpcore.AsyncNetworkBackend:
-    import httpcore
-
-    class Judged(httpcore.AsyncNetworkBackend):
-        """Connects where `sender` has looked; the connection asks it for a name and then speaks TLS with that name."""
-
-        _tcp = httpcore.AnyIOBackend()
-
-        async def connect_tcp(
-            self,
-            host: str,
-            port: int,
-            timeout: float | None = None,  # noqa: ASYNC109
-            local_address: str | None = None,
-            socket_options: Iterable[Any] | None = None,
-        ) -> httpcore.AsyncNetworkStream:
-            last: Exception = Unresolved(f"The name {host} has no address.")
-            for address in (await sender.addresses(host, port))[:ADDRESSES_TRIED]:
-                try:
-                    return await self._tcp.connect_tcp(address, port, CONNECT_SECONDS, local_address, socket_options)
-                except (httpcore.ConnectError, httpcore.ConnectTimeout) as refused:
-                    last = refused
-            raise last
-
-    return Judged()
+@functools.lru_cache(maxsize=1024)
+def _where(url: str) -> _Where:
+    parts = urlsplit(url)
+    name, secure = parts.hostname or "", parts.scheme == "https"
+    usual = 443 if secure else 80
+    port = parts.port or usual
+    shown = f"[{name}]" if ":" in name else name
+    return _Where(
+        name=name,
+        port=port,
+        secure=secure,
+        host=shown if port == usual else f"{shown}:{port}",
+        target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+    )
 
 
 def _trust() -> ssl.SSLContext:
-    """The system's authorities and the ones that travel with httpx."""
+    """The system's authorities and the ones that travel with us."""
     context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
     context.load_verify_locations(importlib.import_module("certifi").where())
     return context
 
@@ -196,12 +224,16 @@ def _said(wrong: Exception) -> str:
         if isinstance(cause, ConnectionResetError):
             return "The connection was cut before an answer came."
         cause = cause.__cause__ or cause.__context__
-    known = {
-        "ConnectTimeout": "No connection within 5 seconds.",
-        "ConnectError": "No connection could be made.",
-        "ReadError": "The connection was cut before an answer came.",
-        "WriteError": "The connection was cut before everything was sent.",
-        "RemoteProtocolError": "What came back was no HTTP answer.",
-        "LocalProtocolError": "The address can't be asked for over HTTP.",
-    }
-    return known.get(type(wrong).__name__, f"The try failed ({type(wrong).__name__}).")
+    for kind, sentence in _SENTENCES:
+        if isinstance(wrong, kind):
+            return sentence
+    return f"The try failed ({type(wrong).__name__})."
+
+
+_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
+    (TooSlow, f"No connection within {CONNECT_SECONDS:g} seconds."),
+    (Unanswered, "The connection was closed; what came back was no HTTP answer."),
+    (h11.RemoteProtocolError, "What came back was no HTTP answer."),
+    (h11.LocalProtocolError, "The address can't be asked for over HTTP."),
+    (OSError, "No connection could be made."),
+)
