@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from merx.edge.app import MerxRequest
@@ -12,13 +13,14 @@ ABOVE = "/api/v1/public/projects"
 ROOT = ABOVE + "/{projectSlug:str}/ecommerce"
 SHOWN = ABOVE + "/{projectSlug}/ecommerce"
 _CATALOGUE = ("/products", "/categories")
-_MAX_SLUG = 63
+_SLUG = re.compile(r"[a-z0-9-]{1,63}", re.ASCII)
+_NOBODYS = "-"
 
 
-def project(path: str) -> str | None:
-    """The slug in an address. One that is too long is nobody's, cut off too."""
-    slug, _, rest = path.removeprefix(ABOVE + "/").partition("/")
-    return slug[: _MAX_SLUG + 1] if slug and rest and path.startswith(ABOVE) else None
+def project(path: str) -> str:
+    """The slug in an address; what can't be one is nobody's."""
+    slug = path.removeprefix(ABOVE + "/").partition("/")[0]
+    return slug if _SLUG.fullmatch(slug) else _NOBODYS
 
 
 def is_catalogue(path: str) -> bool:
@@ -27,7 +29,7 @@ def is_catalogue(path: str) -> bool:
 
 
 def slug_of(request: MerxRequest) -> str:
-    return str(request.path_params["projectSlug"])[: _MAX_SLUG + 1]
+    return project(request.scope["path"])
 
 
 def ident(request: MerxRequest, name: str, what: str) -> UUID:
