@@ -69,6 +69,7 @@ class Receipt(msgspec.Struct, frozen=True):
     captured: Money | None = None  # what was really taken, to compare with what was asked
     reason: str | None = None  # a decline's code: 'card_declined', 'insufficient_funds', 'authentication_required'
     client: dict[str, Any] = {}
+    refunded: Money | None = None  # of what was captured, where the provider was asked
     lingers: bool = False  # with EXPIRED: the provider can't close it, so money may still come for it
 
 

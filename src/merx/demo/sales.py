@@ -31,7 +31,7 @@ from merx.kernel.context import ActorKind
 from merx.kernel.events import ORDER_CREATED, ORDER_DELIVERED, ORDER_SHIPPED, Event
 from merx.kernel.ids import OrderId, PaymentId, ShipmentId, StaffId
 from merx.kernel.money import Money
-from merx.ports import Charge, Outcome, Receipt, RefundRequest
+from merx.ports import Charge, Outcome, Receipt, RefundReceipt, RefundRequest
 
 METHODS = {"card": "card", "bank_transfer": "bank_transfer", "cash_on_delivery": "cod"}
 SOURCE = "baas"
@@ -208,5 +208,5 @@ class _Story:
         if payment.provider == "stripe" and payment.reference is not None:
             given = Money(amount, payment.currency)
             reference = await cards.refunded(tx, RefundRequest(booked.id, payment.id, payment.reference, given, reason))
-        await steps.finish_refund(tx, booked, True, reference)
+        await steps.finish_refund(tx, booked, RefundReceipt(True, reference=reference))
         await tx.flush()

@@ -328,12 +328,19 @@ def _no_such(kind: str, ident: str, status: int = 404) -> StripeError:
 
 
 async def _expanded(change: Change, body: Body, params: Params) -> Body:
-    for name in params.get("expand") or []:
+    """`expand` names fields, or fields of fields that were expanded before them."""
+    for way in params.get("expand") or []:
+        *above, name = str(way).split(".")
+        node: Any = body
+        for step in above:
+            node = node.get(step) if isinstance(node, dict) else None
         kind = {"payment_intent": INTENT, "latest_charge": CHARGE}.get(name)
-        if kind is None or name not in body:
+        if node is None and above and body.get(above[0], "") is None:
+            continue
+        if kind is None or not isinstance(node, dict) or name not in node:
             raise StripeError(f"This property cannot be expanded ({name}).", param="expand")
-        if isinstance(body[name], str):
-            body[name] = await store.get(change.tx, change.account, kind, body[name])
+        if isinstance(node[name], str):
+            node[name] = await store.get(change.tx, change.account, kind, node[name])
     return body
 
 

@@ -35,9 +35,12 @@ async def apply_callback(rt: Runtime, ctx: Ctx, provider: str, headers: Mapping[
         payment = await payments.get(tx, notice.payment_id) if notice.payment_id else None
         if payment is None and notice.reference:
             payment = await payments.by_reference(tx, provider, notice.reference)
-        if payment is None or payment.provider != provider or notice.receipt is None:
+        if payment is None or payment.provider != provider or (notice.receipt is None and notice.refund is None):
             return False
-        await steps.settle(tx, payment, notice.receipt)
+        if notice.receipt is not None:
+            await steps.settle(tx, payment, notice.receipt)
+        if notice.refund is not None:
+            await steps.note_refund(tx, payment, notice.refund)
         if notice.refunded is not None:
             await steps.note_refunded(tx, payment, notice.refunded)
         return True
@@ -67,8 +70,7 @@ async def _resume(rt: Runtime, ctx: Ctx, payment: Payment) -> bool:
 
 async def _ask_about(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
     if payment.status not in OPEN:
-        async with rt.db.begin(ctx) as tx:
-            await payments.postpone(tx, payment.id, None)
+        await _look_again(rt, ctx, payment)
         return
     async with rt.db.begin(ctx) as tx:
         order = await orders.get(tx, payment.order_id)
@@ -82,6 +84,8 @@ async def _ask_about(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
         receipt = await provider.charge(account, charge)
     elif over and receipt.outcome in (Outcome.PENDING, Outcome.AUTHORIZED):
         receipt = await provider.cancel(account, payment.id, payment.reference)
+    if payment.status is Attempt.AUTHORIZED and receipt.outcome is Outcome.PENDING:
+        receipt = Receipt(Outcome.EXPIRED, lingers=True)  # what was authorised was given up and never captured
     if over and receipt.outcome is Outcome.UNKNOWN:
         if payment.created_at is not None and ctx.now - payment.created_at < steps.IN_FLIGHT:
             return
@@ -91,6 +95,23 @@ async def _ask_about(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
         waits = moved.status is Attempt.PENDING and moved.status is payment.status and not over
         if waits and order.hold_expires_at is not None:
             await payments.postpone(tx, payment.id, order.hold_expires_at)
+
+
+async def _look_again(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
+    """One that is over, and of which the provider may know more: it was paid after all where it could not be closed, or
+    some of it went back."""
+    cancelled = payment.status is Attempt.CANCELLED
+    async with rt.db.begin(ctx) as tx:
+        account = await provider_account(rt, tx, payment.provider)
+        if cancelled:  # however this one goes, there is an end to it
+            await payments.postpone(tx, payment.id, rules.look_again(payment.created_at, ctx.now))
+    receipt = await rt.payments[payment.provider].find(account, payment.id, payment.reference)
+    async with rt.db.begin(ctx) as tx:
+        over = await steps.settle(tx, payment, receipt) if receipt.outcome is Outcome.CAPTURED else payment
+        if over.status is Attempt.CAPTURED and receipt.refunded is not None:
+            await steps.note_refunded(tx, over, receipt.refunded, asked=True)
+        if not cancelled or receipt.outcome is not Outcome.PENDING:
+            await payments.postpone(tx, payment.id, None)
 
 
 def _is_over(order: Order, now: datetime) -> bool:

@@ -66,6 +66,11 @@ async def _of_order(rt: Runtime, ctx: Ctx, order: Order, items: Sequence[Claimed
     paid = (await service.charge_owed(rt, ctx, order.id)).payment
     if paid.status is Attempt.CREATED:
         raise Upstream("The payment provider gave no answer; try again in a moment.", retry_after=5)
+    if paid.status is Attempt.PENDING and paid.url is None:
+        raise Refused(
+            "This shop's payment provider has no page of its own; its window is opened from the shop's checkout.",
+            code="no_payment_page",
+        )
     if paid.status is not Attempt.PENDING or paid.url is None:
         raise Refused("This order can't be paid any more.", code="order_closed", field="order_id")
     return PaymentPage(paid.url, paid.reference or "")

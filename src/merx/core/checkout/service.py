@@ -22,7 +22,7 @@ from merx.core.coupons import store as coupons
 from merx.core.customers import store as customers
 from merx.core.inventory import store as inventory
 from merx.core.inventory.model import OutOfStock, StockLevel
-from merx.core.orders import proofs, steps
+from merx.core.orders import closing, proofs, steps
 from merx.core.orders import rules as order_rules
 from merx.core.orders import store as orders
 from merx.core.orders.model import Order, PaymentStatus, Placement, Status
@@ -50,15 +50,20 @@ REPLAY = timedelta(minutes=10)
 class Prepared(msgspec.Struct, frozen=True):
     placed: Placed
     charge: Charge | None  # None: nothing to ask of a provider
+    in_the_way: Payment | None = None  # the cart waits at a payment page, and is now to be paid another way
 
 
 async def place(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Placed:
     """Makes one order of a cart or of items. Raises Refused, OutOfStock, CouponRefused with nothing changed; Declined
-    where a token was refused (the order is let go); Upstream never: the order stands and is paid or let go later."""
+    where a token was refused (the order is let go); Upstream never: the order stands and is paid or let go later. Only
+    a cart that waits at a payment page and is now to be paid another way is different: that page is closed first."""
     ctx.require("checkout:write")
     rules.check_request(request)
     rules.check_buyer(ctx, request)
     prepared = await _prepare(rt, ctx, request)
+    if prepared.in_the_way is not None:  # with its end the order goes, and the cart comes back
+        await closing.make_way(rt, ctx, prepared.in_the_way)
+        prepared = await _prepare(rt, ctx, request)
     payment = prepared.placed.payment
     if prepared.charge is not None:
         payment = await pay(rt, ctx, payment, prepared.charge)
@@ -87,9 +92,20 @@ async def _let_go_of_declined(rt: Runtime, ctx: Ctx, payment: Payment) -> bool:
     return True
 
 
+_SENTENCES = {
+    "amount_too_small": "This shop's payment provider takes no amount as small as this; pay another way.",
+    "amount_not_chargeable": "This shop's payment provider can't charge this very amount; pay another way.",
+    "token_not_supported": "This shop's payment provider is paid in the browser, not with a stored payment method.",
+    "refused_by_provider": "This shop's payment provider does not take this payment; pay another way.",
+}
+"""What no other card would change: refusals, not declines."""
+
+
 def _declined(payment: Payment) -> MerxError:
     if payment.reason == NoCredentials.code:
         return NoCredentials(payment.provider)
+    if payment.reason in _SENTENCES:
+        return Refused(_SENTENCES[payment.reason], code=payment.reason, field="payment_method")
     return Declined("The payment was declined.", reason=payment.reason or "declined")
 
 
@@ -212,20 +228,33 @@ def _say_what_is_low(tx: Tx, levels: list[StockLevel], taken: Mapping[ids.Varian
 
 async def _replayed(rt: Runtime, tx: Tx, owner: Owner, request: CheckoutRequest) -> Prepared:
     """The cart is no longer open: somebody (the same click, twice) has just made it an order. Raises Refused where
-    that is too long ago to be the same click. The order's token is for who named the same buyer."""
+    that is too long ago to be the same click, unless the order still waits at a payment page. The order's token is for
+    who named the same buyer."""
     last = await carts.last_ordered(tx, owner)
-    if last is None or tx.ctx.now - last[1] > REPLAY:
+    if last is None:
         raise Refused("The cart is empty.", code="cart_empty")
     order = await orders.get(tx, last[0])
     attempts = await payments.of_order(tx, last[0])
+    waits = order is not None and _waits_at_a_page(order, attempts)
+    if tx.ctx.now - last[1] > REPLAY and not waits:
+        raise Refused("The cart is empty.", code="cart_empty")
     if order is None or not attempts:
         raise Conflict("This cart is being checked out; try again in a moment.", code="checkout_in_progress")
     payment, charge = attempts[0], None
-    if payment.status is Attempt.CREATED and not order_rules.closed(order):
+    if payment.provider != "manual" and payment.status in OPEN and not order_rules.closed(order):
         charge = await payments.charge_of(tx, payment.id)
     same = request.buyer is None or order.email == email(request.buyer.email)
     token = proofs.order_token(rt.vault, order.id) if request.lookup_token and same else None
-    return Prepared(Placed(order, payment, token, replayed=True), charge)
+    placed = Placed(order, payment, token, replayed=True)
+    if waits and charge is not None and (request.payment_method, request.token) != ("card", charge.token):
+        return Prepared(placed, None, in_the_way=payment)
+    return Prepared(placed, charge if payment.status is Attempt.CREATED else None)
+
+
+def _waits_at_a_page(order: Order, attempts: list[Payment]) -> bool:
+    """It was made to be paid by card, and nobody has paid yet."""
+    open_page = bool(attempts) and attempts[0].provider != "manual" and attempts[0].status in OPEN
+    return open_page and order.payment_method == "card" and order.status is Status.PENDING and order_rules.unpaid(order)
 
 
 async def pay(rt: Runtime, ctx: Ctx, payment: Payment, charge: Charge) -> Payment:
@@ -263,7 +292,28 @@ async def charge_owed(
 ) -> Placed:
     """The same for a caller whose right to do it was looked at already."""
     rules.check_token(token)
-    charge: Charge | None
+    chosen = await _attempt_for(rt, ctx, order_id, token, amount, return_to)
+    if isinstance(chosen, Payment):  # another way is open
+        await closing.make_way(rt, ctx, chosen)
+        chosen = await _attempt_for(rt, ctx, order_id, token, amount, return_to)
+    if isinstance(chosen, Payment):
+        raise Conflict(
+            "Another payment of this order is under way; wait for its end.", code="payment_in_progress", retry_after=5
+        )
+    paid = await pay(rt, ctx, *chosen)
+    if paid.status is Attempt.DECLINED:
+        raise _declined(paid)
+    async with rt.db.begin(ctx) as tx:
+        order = await orders.get(tx, order_id)
+    assert order is not None
+    return Placed(order, paid)
+
+
+async def _attempt_for(
+    rt: Runtime, ctx: Ctx, order_id: OrderId, token: str | None, amount: Money | None, return_to: str | None
+) -> Payment | tuple[Payment, Charge]:
+    """The attempt to make now: the one under way where it is the same, else a new one. Alone, it is an attempt that is
+    in the way, and gives way from now on."""
     async with rt.db.begin(ctx) as tx:
         order = await orders.lock(tx, order_id)
         if order is None:
@@ -271,24 +321,14 @@ async def charge_owed(
         attempts = await payments.of_order(tx, order_id)
         _check_owed(order, attempts, amount)
         running = next((attempt for attempt in attempts if attempt.status in OPEN), None)
-        if running is not None and running.provider != "manual":
-            payment, charge = running, await payments.charge_of(tx, running.id)
-            if charge is None or charge.token != token:
-                charge = None
-                await payments.postpone(tx, running.id, ctx.now)  # the worker looks at it now
-        else:
-            payment, charge = await _another_attempt(rt, tx, order, running, token, return_to)
-    if charge is None:
-        raise Conflict(
-            "Another payment of this order is under way; wait for its end.", code="payment_in_progress", retry_after=5
-        )
-    paid = await pay(rt, ctx, payment, charge)
-    if paid.status is Attempt.DECLINED:
-        raise _declined(paid)
-    async with rt.db.begin(ctx) as tx:
-        order = await orders.get(tx, order_id)
-    assert order is not None
-    return Placed(order, paid)
+        if running is None or running.provider == "manual":
+            return await _another_attempt(rt, tx, order, running, token, return_to)
+        charge = await payments.charge_of(tx, running.id)
+        if charge is not None and charge.token == token:
+            return running, charge
+        await payments.supersede(tx, running.id)
+        await payments.postpone(tx, running.id, ctx.now + steps.RETRY)
+        return running
 
 
 async def _another_attempt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from merx.core.orders.model import (
@@ -16,8 +17,9 @@ from merx.core.orders.model import (
     PaymentStatus,
     Status,
 )
+from merx.core.payments.model import Refund, RefundStatus
 from merx.kernel.errors import Invalid, Refused
-from merx.kernel.ids import VariantId
+from merx.kernel.ids import PaymentId, RefundId, VariantId
 from merx.kernel.money import text
 
 _MONEY_TAKEN = frozenset({PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED})
@@ -90,6 +92,26 @@ def refund_amount(wanted: int | None, captured: int, refunded: int) -> int:
     if wanted > left:
         raise Refused("That is more than what is left of the payment.", code="refund_too_large", field="amount")
     return wanted
+
+
+def refund_meant(
+    refunds: Sequence[Refund], payment_id: PaymentId, ours: RefundId | None, reference: str | None, amount_minor: int
+) -> Refund | None:
+    """Which of our refunds the provider speaks of: by our id, by its own, or one that was counted from the provider's
+    total and has no name yet."""
+    mine = [one for one in refunds if one.payment_id == payment_id]
+    if ours is not None:
+        return next((one for one in mine if one.id == ours), None)
+    named = next((one for one in mine if reference is not None and one.reference == reference), None)
+    nameless = (one for one in mine if one.reference is None and one.status is RefundStatus.SUCCEEDED)
+    return named or next((one for one in nameless if one.amount_minor == amount_minor), None)
+
+
+def look_again(created_at: datetime | None, now: datetime) -> datetime | None:
+    """When to look once more whether somebody paid what could not be closed: the later, the more seldom; not after a
+    day."""
+    age = timedelta(0) if created_at is None else now - created_at
+    return None if age > timedelta(days=1) else now + max(age, timedelta(minutes=10))
 
 
 def facts(order: Order, **more: Any) -> Mapping[str, Any]:

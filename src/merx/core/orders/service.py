@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
 from merx.core.auth import reach
 from merx.core.auth.reach import WrongTenant
+from merx.core.idempotency.model import KeyReused
 from merx.core.inventory import store as inventory
-from merx.core.orders import rules, steps, store
+from merx.core.orders import closing, rules, steps, store
 from merx.core.orders.model import (
     NotPaid,
     Order,
@@ -22,14 +24,14 @@ from merx.core.orders.model import (
     StockState,
 )
 from merx.core.payments import store as payments
-from merx.core.payments.model import OPEN, Payment, Refund
+from merx.core.payments.model import OPEN, Payment, Refund, RefundStatus
 from merx.core.payments.model import Status as Attempt
 from merx.core.tenants.accounts import account as provider_account
 from merx.core.tenants.model import NoCredentials
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
-from merx.kernel.errors import Conflict, Invalid, NotFound, Refused, Upstream
+from merx.kernel.errors import Conflict, Invalid, Kind, MerxError, NotFound, Refused, Upstream
 from merx.kernel.events import ORDER_DELIVERED, ORDER_SHIPPED, Event
 from merx.kernel.ids import CustomerId, OrderId, PaymentId, ShipmentId, TenantId
 from merx.kernel.money import Money
@@ -37,6 +39,11 @@ from merx.ports import Outcome, Receipt, RefundReceipt, RefundRequest
 from merx.runtime import Runtime
 
 log = logging.getLogger("merx.core.orders")
+
+
+class Moved(msgspec.Struct, frozen=True):
+    done: tuple[OrderId, ...]
+    refused: tuple[MerxError, ...]
 
 
 async def get(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
@@ -118,6 +125,21 @@ async def change_status(rt: Runtime, ctx: Ctx, order_id: OrderId, target: Status
     return await get(rt, ctx, order_id)
 
 
+async def change_statuses(rt: Runtime, ctx: Ctx, chosen: Sequence[OrderId], target: Status) -> Moved:
+    """Each by itself: what one order refuses does not keep the others back."""
+    ctx.require("orders:write")
+    done, refused = list[OrderId](), list[MerxError]()
+    for order_id in chosen:
+        try:
+            await change_status(rt, ctx, order_id, target)
+            done.append(order_id)
+        except MerxError as wrong:
+            if wrong.kind in (Kind.FORBIDDEN, Kind.BUSY):
+                raise
+            refused.append(wrong)
+    return Moved(tuple(done), tuple(refused))
+
+
 async def ship(
     rt: Runtime, ctx: Ctx, order_id: OrderId, carrier: str, tracking_number: str, tracking_url: str | None = None
 ) -> OrderDetail:
@@ -167,34 +189,59 @@ async def cancel(rt: Runtime, ctx: Ctx, order_id: OrderId, note: str) -> OrderDe
 
 
 async def refund(
-    rt: Runtime, ctx: Ctx, order_id: OrderId, amount_minor: int | None, reason: str, whole_order: bool = False
+    rt: Runtime,
+    ctx: Ctx,
+    order_id: OrderId,
+    amount_minor: int | None,
+    reason: str,
+    whole_order: bool = False,
+    key: str | None = None,
 ) -> OrderDetail:
     """Gives back part of what was paid, or all that is left of it (None); with all of it the order is refunded, and
-    stock it still holds returns. `whole_order` demands that the order may become refunded."""
+    stock it still holds returns. `whole_order` demands that the order may become refunded. `key` is the caller's
+    idempotency key: the same one again, however late, finds the same refund. Raises KeyReused for another amount."""
     ctx.require("refunds:write")
     rules.check_note(reason, "reason")
+    mark = None if key is None else f"{ctx.principal}/{key}"
     async with rt.db.begin(ctx) as tx:
         order = await store.lock(tx, order_id)
         if order is None:
             raise NotFound("order")
-        if whole_order:
-            rules.check_transition(order, Status.REFUNDED)
-        attempts = [attempt for attempt in await payments.of_order(tx, order_id) if attempt.captured_minor]
-        if not attempts:
-            raise NotPaid("Nothing was paid for this order, so nothing can be refunded.", field="amount")
-        attempt = max(attempts, key=lambda a: a.captured_minor - a.refunded_minor)
-        amount = rules.refund_amount(amount_minor, attempt.captured_minor, attempt.refunded_minor)
-        booked = await steps.give_back(tx, order, attempt, amount, reason)
+        booked = None if mark is None else await payments.refund_by_key(tx, order_id, mark)
         if booked is None:
-            raise Conflict("Somebody else refunded this payment just now; look again.", code="refund_conflict")
-        await steps.close_if_all_went_back(tx, order, reason)
-    await _send_refund(rt, ctx, booked)
+            booked = await _book_refund(tx, order, amount_minor, reason, whole_order, mark)
+        elif amount_minor not in (None, booked.amount_minor):
+            raise KeyReused()
+    if booked.status is RefundStatus.PENDING:
+        await _send_refund(rt, ctx, booked)
     return await get(rt, ctx, order_id)
 
 
+async def _book_refund(
+    tx: Tx, order: Order, amount_minor: int | None, reason: str, whole_order: bool, mark: str | None
+) -> Refund:
+    if whole_order:
+        rules.check_transition(order, Status.REFUNDED)
+    attempts = [attempt for attempt in await payments.of_order(tx, order.id) if attempt.captured_minor]
+    if not attempts:
+        raise NotPaid("Nothing was paid for this order, so nothing can be refunded.", field="amount")
+    attempt = max(attempts, key=lambda a: a.captured_minor - a.refunded_minor)
+    amount = rules.refund_amount(amount_minor, attempt.captured_minor, attempt.refunded_minor)
+    booked = await steps.give_back(tx, order, attempt, amount, reason, mark)
+    if booked is None:
+        raise Conflict("Somebody else refunded this payment just now; look again.", code="refund_conflict")
+    await steps.close_if_all_went_back(tx, order, reason)
+    return booked
+
+
 async def mark_paid(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
-    """Cash was handed over, the transfer has come: only for payments that no provider reports about."""
+    """Cash was handed over, the transfer has come: only for payments that no provider reports about. A payment page
+    that is open for such an order is closed first."""
     ctx.require("orders:write")
+    async with rt.db.begin(ctx) as tx:
+        page = await _page_in_the_way(tx, await store.lock(tx, order_id))
+    if page is not None:
+        await closing.make_way(rt, ctx, page)
     async with rt.db.begin(ctx) as tx:
         order = await store.lock(tx, order_id)
         if order is None:
@@ -202,6 +249,19 @@ async def mark_paid(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
         payment = await _to_be_paid_by_hand(tx, order)
         await steps.settle(tx, payment, Receipt(Outcome.CAPTURED, captured=payment.amount))
     return await get(rt, ctx, order_id)
+
+
+async def _page_in_the_way(tx: Tx, order: Order | None) -> Payment | None:
+    """A card payment that is open for an order on delivery."""
+    if order is None or rules.closed(order) or not rules.unpaid(order):
+        return None
+    attempts = await payments.of_order(tx, order.id)
+    running = next((attempt for attempt in attempts if attempt.status in OPEN), None)
+    by_hand = any(attempt.provider == "manual" for attempt in attempts)
+    if running is None or running.provider == "manual" or not by_hand:
+        return None
+    await payments.supersede(tx, running.id)
+    return running
 
 
 async def _to_be_paid_by_hand(tx: Tx, order: Order) -> Payment:
@@ -241,31 +301,19 @@ async def _ask_for_refund(rt: Runtime, ctx: Ctx, refund: Refund) -> None:
         refund.id, payment.id, payment.reference or "", Money(refund.amount_minor, payment.currency), refund.reason
     )
     answer: RefundReceipt = await rt.payments[payment.provider].refund(account, request)
-    if answer.pending:
-        return
     async with rt.db.begin(ctx) as tx:
-        await steps.finish_refund(tx, refund, answer.succeeded, answer.reference)
+        await steps.finish_refund(tx, refund, answer)
 
 
 async def _close_payment(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
     """Makes an open payment impossible to pay. If it was paid meanwhile, `settle` gives the money back. Whatever goes
     wrong, the worker closes it."""
     try:
-        await _ask_to_close(rt, ctx, payment)
+        await closing.close(rt, ctx, payment)
     except (Upstream, NoCredentials):
         return
     except Exception:
         log.exception("a payment could not be closed", extra={"payment": str(payment.id)})
-
-
-async def _ask_to_close(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
-    async with rt.db.begin(ctx) as tx:
-        account = await provider_account(rt, tx, payment.provider)
-    receipt = await rt.payments[payment.provider].cancel(account, payment.id, payment.reference)
-    if receipt.outcome is Outcome.UNKNOWN:
-        return  # perhaps the charge is only on its way
-    async with rt.db.begin(ctx) as tx:
-        await steps.settle(tx, payment, receipt)
 
 
 async def resume_refunds(rt: Runtime, ctx: Ctx) -> int:

@@ -51,6 +51,7 @@ class Payment(msgspec.Struct, frozen=True):
     client: dict[str, Any] = {}
     reason: str | None = None
     created_at: datetime | None = None
+    superseded: bool = False  # another attempt takes its place: its end is not the order's
 
     @property
     def amount(self) -> Money:

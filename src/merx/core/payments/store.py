@@ -16,7 +16,7 @@ from merx.ports import Charge, Receipt
 TABLES = ("payments", "refunds", "provider_events")
 
 _COLUMNS = """id, order_id, provider, method, status, amount_minor, currency, captured_minor, refunded_minor, reference,
-  url, client, reason, created_at"""
+  url, client, reason, created_at, superseded"""
 _REFUND_COLUMNS = "id, order_id, payment_id, amount_minor, reason, status, reference, created_at"
 
 INSERT = """
@@ -44,6 +44,7 @@ where p.tenant_id = $1 and p.id = due.id
 returning {", ".join("p." + name.strip() for name in _COLUMNS.split(","))}
 """
 POSTPONE = "update payments set check_at = $3 where tenant_id = $1 and id = $2 returning id"
+SUPERSEDE = "update payments set superseded = true where tenant_id = $1 and id = $2 returning id"
 RESERVE_REFUND = """
 update payments set refunded_minor = refunded_minor + $3, updated_at = $4
 where tenant_id = $1 and id = $2 and refunded_minor + $3 <= captured_minor returning id
@@ -57,13 +58,22 @@ where tenant_id = $1 and order_id = $2
 """
 INSERT_REFUND = """
 insert into refunds (tenant_id, id, order_id, payment_id, amount_minor, reason, status, check_at, actor, created_at,
-  updated_at)
-values ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $9)
+  updated_at, idempotency_key)
+values ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $9, $10)
 returning id
 """
 FINISH_REFUND = f"""
-update refunds set status = $3, reference = coalesce($4, reference), check_at = null, updated_at = $5
+update refunds set status = 'succeeded', reference = coalesce($3, reference), check_at = null, updated_at = $4
 where tenant_id = $1 and id = $2 and status = 'pending' returning {_REFUND_COLUMNS}
+"""
+FAIL_REFUND = f"""
+update refunds set status = 'failed', reference = coalesce($3, reference), check_at = null, updated_at = $4
+where tenant_id = $1 and id = $2 and status <> 'failed' returning {_REFUND_COLUMNS}
+"""
+NAME_REFUND = "update refunds set reference = $3 where tenant_id = $1 and id = $2 and reference is null returning id"
+REFUNDS_OF_ORDER = f"select {_REFUND_COLUMNS} from refunds where tenant_id = $1 and order_id = $2 order by id"
+REFUND_BY_KEY = f"""
+select {_REFUND_COLUMNS} from refunds where tenant_id = $1 and order_id = $2 and idempotency_key = $3
 """
 CLAIM_DUE_REFUNDS = f"""
 update refunds r set {_PAUSE.format("r")}, checks = r.checks + 1
@@ -94,6 +104,7 @@ def payment_of(row: Any) -> Payment:
         client=msgspec.json.decode(row[11]),
         reason=row[12],
         created_at=row[13],
+        superseded=row[14],
     )
 
 
@@ -173,6 +184,11 @@ async def postpone(tx: Tx, payment_id: PaymentId, check_at: datetime | None) -> 
     await tx.rows(POSTPONE, payment_id, check_at)
 
 
+async def supersede(tx: Tx, payment_id: PaymentId) -> None:
+    """Another attempt is to take its place: its end no longer lets the order go."""
+    await tx.rows(SUPERSEDE, payment_id)
+
+
 async def reserve_refund(tx: Tx, payment_id: PaymentId, amount_minor: int) -> bool:
     """False where more would be given back than was taken."""
     return await tx.row(RESERVE_REFUND, payment_id, amount_minor, tx.ctx.now) is not None
@@ -189,7 +205,8 @@ async def money_of_order(tx: Tx, order_id: OrderId) -> tuple[int, int]:
     return row[0], row[1]
 
 
-async def insert_refund(tx: Tx, refund: Refund, check_at: datetime) -> None:
+async def insert_refund(tx: Tx, refund: Refund, check_at: datetime | None, key: str | None = None) -> None:
+    """`key`: what a repeated request finds it by."""
     await tx.rows(
         INSERT_REFUND,
         refund.id,
@@ -200,12 +217,34 @@ async def insert_refund(tx: Tx, refund: Refund, check_at: datetime) -> None:
         check_at,
         tx.ctx.principal,
         tx.ctx.now,
+        key,
     )
 
 
-async def finish_refund(tx: Tx, refund_id: RefundId, status: RefundStatus, reference: str | None) -> Refund | None:
-    """None where it was finished before."""
-    row = await tx.row(FINISH_REFUND, refund_id, status.value, reference, tx.ctx.now)
+async def finish_refund(tx: Tx, refund_id: RefundId, reference: str | None) -> Refund | None:
+    """It was given back. None where it was finished before."""
+    row = await tx.row(FINISH_REFUND, refund_id, reference, tx.ctx.now)
+    return refund_of(row) if row else None
+
+
+async def fail_refund(tx: Tx, refund_id: RefundId, reference: str | None) -> Refund | None:
+    """It came to nothing, perhaps long after it looked done. None where that was known."""
+    row = await tx.row(FAIL_REFUND, refund_id, reference, tx.ctx.now)
+    return refund_of(row) if row else None
+
+
+async def name_refund(tx: Tx, refund_id: RefundId, reference: str) -> None:
+    """The provider's name for a refund that had none yet."""
+    await tx.rows(NAME_REFUND, refund_id, reference)
+
+
+async def refunds_of_order(tx: Tx, order_id: OrderId) -> list[Refund]:
+    """Oldest first."""
+    return [refund_of(row) for row in await tx.rows(REFUNDS_OF_ORDER, order_id)]
+
+
+async def refund_by_key(tx: Tx, order_id: OrderId, key: str) -> Refund | None:
+    row = await tx.row(REFUND_BY_KEY, order_id, key)
     return refund_of(row) if row else None
 
 

@@ -82,7 +82,8 @@ def authorised_of(payments: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | 
 
 
 def captured_receipt(reference: str, payment: Mapping[str, Any]) -> Receipt:
-    return Receipt(Outcome.CAPTURED, reference, captured=_money(payment, "amount"))
+    refunded = _money(payment, "amount_refunded") if payment.get("amount_refunded") else None
+    return Receipt(Outcome.CAPTURED, reference, captured=_money(payment, "amount"), refunded=refunded)
 
 
 def refund_receipt(refund: Mapping[str, Any]) -> RefundReceipt:

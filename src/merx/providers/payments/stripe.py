@@ -76,9 +76,11 @@ class Stripe:
                 if reference is None:
                     return await self._look_for(stripe, client, payment_id)
                 if reference.startswith("pi_"):
-                    intent = await client.v1.payment_intents.retrieve_async(reference)
+                    intent = await client.v1.payment_intents.retrieve_async(reference, {"expand": ["latest_charge"]})
                     return await self._settled(stripe, client, intent.to_dict())
-                found = await client.v1.checkout.sessions.retrieve_async(reference, {"expand": ["payment_intent"]})
+                found = await client.v1.checkout.sessions.retrieve_async(
+                    reference, {"expand": ["payment_intent", "payment_intent.latest_charge"]}
+                )
                 return await self._of_page(stripe, client, found.to_dict())
             except stripe.InvalidRequestError as refused:
                 return _missing(refused)

@@ -143,7 +143,8 @@ def decline_reason(error: Mapping[str, Any] | None) -> str:
 def session_receipt(session: Mapping[str, Any]) -> Receipt:
     status, paid, reference = session.get("status"), session.get("payment_status"), str(session["id"])
     if paid in ("paid", "no_payment_required"):
-        return Receipt(Outcome.CAPTURED, reference, captured=_money(session, "amount_total"))
+        taken = _money(session, "amount_total")
+        return Receipt(Outcome.CAPTURED, reference, captured=taken, refunded=_refunded(session.get("payment_intent")))
     if status == "expired":
         return Receipt(Outcome.EXPIRED, reference)
     intent = session.get("payment_intent")
@@ -161,7 +162,9 @@ def intent_receipt(intent: Mapping[str, Any]) -> Receipt:
     status, reference = intent["status"], str(intent["id"])
     on_page = (intent.get("metadata") or {}).get("via") == "page"
     if status == "succeeded":
-        return Receipt(Outcome.CAPTURED, reference, captured=_money(intent, "amount_received"))
+        return Receipt(
+            Outcome.CAPTURED, reference, captured=_money(intent, "amount_received"), refunded=_refunded(intent)
+        )
     if status == "requires_capture":
         return Receipt(Outcome.AUTHORIZED, reference, captured=None)
     if status == "canceled":
@@ -173,6 +176,12 @@ def intent_receipt(intent: Mapping[str, Any]) -> Receipt:
     if status == "requires_action":
         return Receipt(Outcome.DECLINED, reference, reason="authentication_required")
     return Receipt(Outcome.DECLINED, reference, reason=decline_reason(intent.get("last_payment_error")))
+
+
+def _refunded(intent: Any) -> Money | None:
+    """What went back of it, where the intent and its charge came along."""
+    charge = intent.get("latest_charge") if isinstance(intent, Mapping) else None
+    return _money(charge, "amount_refunded") if isinstance(charge, Mapping) and charge["amount_refunded"] else None
 
 
 def refund_receipt(refund: Mapping[str, Any]) -> RefundReceipt:
