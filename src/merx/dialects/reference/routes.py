@@ -73,7 +73,7 @@ async def list_users(request: MerxRequest) -> MerxResponse:
     guards=[admit], needs=ANYBODY_KNOWN, gives=_HEADERS,
 )  # fmt: skip
 async def list_products(request: MerxRequest) -> MerxResponse:
-    """Lists what is for sale, newest first. Needs `catalog:read`."""
+    """Lists what is for sale, newest first. Needs `catalog:read` or `products:read`."""
     asked = request.ask(wire.Paging)
     wanted = ProductQuery(limit=asked.limit, offset=asked.offset)
     found = await catalog.list_products(request.rt, request.ctx, wanted)
@@ -85,7 +85,7 @@ async def list_products(request: MerxRequest) -> MerxResponse:
     names=_in_path("productId", translate.PRODUCT, "The product's id"),
 )  # fmt: skip
 async def get_product(request: MerxRequest) -> wire.Product:
-    """Shows one product. Needs `catalog:read`."""
+    """Shows one product. Needs `catalog:read` or `products:read`."""
     ident = ProductId(_named(request, "productId", translate.PRODUCT, "product"))
     return translate.product((await catalog.get_product(request.rt, request.ctx, ident)).product)
 
@@ -137,17 +137,20 @@ async def send_notification(request: MerxRequest, data: wire.NewNotification) ->
     found = ids.decode(translate.USER, data.user_id)
     if found is None:
         raise NotFound("user", field="userId")
-    key = request.headers.get("idempotency-key")
-    made = await notifications.send_message(
-        request.rt,
-        request.ctx,
-        Person.customer(CustomerId(found)),
-        Channel(data.type),
-        data.subject,
-        data.message,
-        transactional=data.transactional,
-        key=key,
-    )
+    to, key = Person.customer(CustomerId(found)), request.headers.get("idempotency-key")
+    try:
+        made = await notifications.send_message(
+            request.rt,
+            request.ctx,
+            to,
+            Channel(data.type),
+            data.subject,
+            data.message,
+            transactional=data.transactional,
+            key=key,
+        )
+    except NotFound as missing:
+        raise NotFound(missing.what, field="userId") from None
     shown = translate.notification(made)
     return reply(shown, 202, {"Location": f"{translate.OWN_PREFIX}/notifications/{shown.id}"})
 
