@@ -62,9 +62,9 @@ class Document:
         schemas, components = _schemas(dialect, [handler for _, handler in found])
         paths: dict[str, dict[str, Any]] = {}
         for path, handler in found:
+            shown = path.removeprefix(dialect.server)
             for method in sorted(handler.http_methods):
-                operation = _operation(dialect, path, method, handler, schemas)
-                paths.setdefault(path.removeprefix(dialect.server), {})[method.lower()] = operation
+                paths.setdefault(shown, {})[method.lower()] = _operation(dialect, shown, method, handler, schemas)
         security: list[dict[str, list[str]]] = [{name: []} for name in dialect.security]
         return {
             "openapi": "3.1.0",

@@ -32,13 +32,19 @@ REUSED = "idempotency_key_reused"
 _CALLED = {
     "offset": "page",
     "stock": "quantity",
-    "customer_name": "customerName",
     "buyer.email": "email",
     "buyer.name": "customerName",
     "buyer.phone": "customerPhone",
 }
-_SNAKE = re.compile(r"_([a-z0-9])")
-_ADDRESSES = ("shipping_address", "billing_address")
+_HEADS = {
+    name: re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+    for name in (
+        "billing_address", "cancel_url", "cart_id", "coupon_code", "in_stock", "max_price", "min_price",
+        "payment_method", "product_id", "shipping_address", "shipping_method", "success_url", "variant_id",
+    )
+}  # fmt: skip
+"""The core's words for the fields of this dialect. Not a rule for all names: some of the document's own are like that
+(`postal_code`)."""
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -60,12 +66,11 @@ def render(request: MerxRequest, error: MerxError) -> Response[Any]:
 
 
 def called(field: str) -> str:
-    """`success_url` is `successUrl` here, but an address's `postal_code` is as the document has it."""
+    """`shipping_address.postal_code` is `shippingAddress.postal_code` here."""
     if field in _CALLED:
         return _CALLED[field]
-    head, dot, last = field.partition(".")
-    first = _SNAKE.sub(lambda found: found[1].upper(), head)
-    return first + dot + last if head in _ADDRESSES else _SNAKE.sub(lambda found: found[1].upper(), field)
+    head, dot, rest = field.partition(".")
+    return _HEADS.get(head, head) + dot + rest
 
 
 @contextlib.contextmanager
