@@ -24,6 +24,7 @@ SCOPE_WORDS: Mapping[str, str] = {
     "settings:write": "Change the shop's settings, payment included",
     "webhooks:read": "See webhooks and what they delivered",
     "webhooks:write": "Change where the shop's events are sent",
+    "notifications:read": "See messages that were sent to users",
     "notifications:send": "Write e-mail and SMS to users",
     "logs:read": "Read the log of all API requests",
 }
