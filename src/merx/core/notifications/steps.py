@@ -40,7 +40,7 @@ async def sms_account(rt: Runtime, tx: Tx) -> Account | None:
     if tx.ctx.tenant == PLATFORM_TENANT or not (await tenants.settings(tx)).payment_test_mode:
         return None
     account = rt.test_account("twilio", tx.ctx.tenant)
-    return account if account.credentials else None
+    return account if "account_sid" in account.credentials else None
 
 
 def installed_sms(rt: Runtime, tenant: TenantId) -> Account | None:

@@ -13,6 +13,7 @@ from merx.core.auth import service as auth
 from merx.core.customers import service as customers
 from merx.core.customers.model import CustomerPatch, CustomerSignedIn
 from merx.core.customers.service import NewCustomer
+from merx.core.recovery import service as recovery
 from merx.dialects.baas import translate, wire
 from merx.dialects.baas.errors import asked_for
 from merx.dialects.baas.store_door import shop, shopper, signing_in, signing_up
@@ -113,6 +114,36 @@ async def logout(request: MerxRequest) -> None:
     await auth.sign_out(request.rt, request.ctx)
 
 
+class ResetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    email: Given
+
+
+class ResetAsked(msgspec.Struct, frozen=True):
+    """The same whether or not there is such an account."""
+
+    message: str = "If there is an account with this e-mail, a link to choose a new password is on its way."
+
+
+class ResetConfirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: Token
+    password: Password
+
+
+@post("/auth/password-reset/", status_code=202, guards=[shop], tags=["Accounts"])
+async def ask_reset(request: MerxRequest, data: ResetRequest) -> ResetAsked:
+    """Sends a link to choose a new password, if the shop has an account with this e-mail.
+
+    The answer does not tell whether it has."""
+    await recovery.request_customer_reset(request.rt, request.shop, data.email)
+    return ResetAsked()
+
+
+@post("/auth/password-reset/confirm/", status_code=204, guards=[shop], tags=["Accounts"])
+async def confirm_reset(request: MerxRequest, data: ResetConfirm) -> None:
+    """Sets the new password with the token of such a link and ends the customer's sessions. The token works once."""
+    await recovery.reset_password(request.rt, data.token, data.password, shop=request.shop.tenant)
+
+
 @get("/me/", guards=[shopper], tags=["Accounts"])
 async def me(request: MerxRequest) -> wire.Customer:
     """The signed-in customer."""
@@ -145,4 +176,14 @@ def _signed_in(found: CustomerSignedIn) -> SignedIn:
     )
 
 
-ROUTES: list[ControllerRouterHandler] = [register, login, refresh, logout, me, change_me, change_password]
+ROUTES: list[ControllerRouterHandler] = [
+    register,
+    login,
+    refresh,
+    logout,
+    ask_reset,
+    confirm_reset,
+    me,
+    change_me,
+    change_password,
+]
