@@ -42,11 +42,13 @@ from merx.web.callbacks import Callbacks
 from merx.web.face import Face
 from merx.web.hosts import Faces
 from merx.web.landing.app import landing
+from merx.web.oauth.consent import FACE as CONSENT
+from merx.web.oauth.endpoints import Endpoints
 
 log = logging.getLogger("merx")
 
 DIALECTS: tuple[Dialect, ...] = (AEROSTACK, BAAS, COMMERCE, PYCOMMERCE, REFERENCE)
-FACES: tuple[Face, ...] = (landing(DIALECTS),)
+FACES: tuple[Face, ...] = (landing(DIALECTS), CONSENT)
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:
@@ -125,6 +127,7 @@ def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
         ("/simulator", simulator.app(rt)),
         (Callbacks.prefix, Callbacks(rt)),
     ]
+    mounts += Endpoints(rt, edge.limiter).mounts()
     for dialect in DIALECTS:
         mounts += edge.mounts(dialect)
     return Gateway(
