@@ -37,7 +37,7 @@ ENDS = {
 
 
 async def open_it(database: Database) -> tuple[Shop, Till, VariantId]:
-    shop, till = await open_till(database, payment_provider="stripe")
+    shop, till = await open_till(database)
     await coupons.create(shop.rt, shop.ctx, CouponDraft("TEN", CouponType.PERCENT, rate=100_000))
     return shop, till, await shop.product("Tent", 1000, 100_000)
 

@@ -30,7 +30,7 @@ from merx.kernel.errors import Declined, MerxError, Refused, Upstream
 from merx.kernel.ids import OrderId, VariantId
 from merx.ports import Outcome
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("provider")]
 
 
 @dataclass
@@ -191,7 +191,7 @@ async def breakable(dsn: Dsn) -> AsyncIterator[BreakableDatabase]:
 @pytest.mark.parametrize("name", FLOWS)
 async def test_broken_at_every_point(database: Database, breakable: BreakableDatabase, name: str) -> None:
     flow = FLOWS[name]
-    shop, till = await open_till(database, payment_provider="stripe")
+    shop, till = await open_till(database)
     tent = await shop.product("Tent", 1000, 100_000)
     await coupons.create(shop.rt, shop.ctx, CouponDraft("TEN", CouponType.PERCENT, rate=100_000))
     recorded = Faults()
