@@ -44,6 +44,7 @@ from merx.web.hosts import Faces
 from merx.web.landing.app import landing
 from merx.web.oauth.consent import FACE as CONSENT
 from merx.web.oauth.endpoints import Endpoints
+from merx.web.unsubscribe import Unsubscribe
 
 log = logging.getLogger("merx")
 
@@ -125,7 +126,9 @@ def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
         ("/assets", assets()),
         ("/demo/pictures", Folder("/demo/pictures", demo)),
         ("/simulator", simulator.app(rt)),
+        ("/simulator/twilio", simulator.twilio_app(rt)),
         (Callbacks.prefix, Callbacks(rt)),
+        (Unsubscribe.prefix, Unsubscribe(rt, edge.limiter)),
     ]
     mounts += Endpoints(rt, edge.limiter).mounts()
     for dialect in DIALECTS:
