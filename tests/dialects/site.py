@@ -53,12 +53,12 @@ def runtime(settings: Settings, database: Database) -> Runtime:
 
 
 @contextlib.contextmanager
-def serving(dsn: Dsn) -> Iterator[Settings]:
+def serving(dsn: Dsn, **changes: Any) -> Iterator[Settings]:
     """Granian in a thread, with the site as it is in production; gives the settings it runs with."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    settings = settings_for(port)
+    settings = msgspec.structs.replace(settings_for(port), **changes)
     loop = asyncio.new_event_loop()
     site = Site(settings, dsn)
     rsgi = Rsgi(site)
