@@ -44,12 +44,13 @@ from merx.web.hosts import Faces
 from merx.web.landing.app import landing
 from merx.web.oauth.consent import FACE as CONSENT
 from merx.web.oauth.endpoints import Endpoints
+from merx.web.storefront.app import FACE as STOREFRONT
 from merx.web.unsubscribe import Unsubscribe
 
 log = logging.getLogger("merx")
 
 DIALECTS: tuple[Dialect, ...] = (AEROSTACK, BAAS, COMMERCE, PYCOMMERCE, REFERENCE)
-FACES: tuple[Face, ...] = (landing(DIALECTS), CONSENT)
+FACES: tuple[Face, ...] = (landing(DIALECTS), STOREFRONT, CONSENT)
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:

@@ -25,6 +25,7 @@ ICONS = "vendor/lucide-1.62.0/icons.svg"
 
 SHEETS: dict[str, tuple[str, ...]] = {
     "landing.css": ("tokens.css", "base.css", "landing.css"),
+    "storefront.css": ("tokens.css", "base.css", "storefront.css"),
     "oauth.css": ("tokens.css", "base.css", "oauth.css"),
 }
 """A face's stylesheet: the shared files first. `docs.css` and others that are not named here are served alone."""

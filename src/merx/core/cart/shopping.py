@@ -1,16 +1,18 @@
-"""What a shop's own pages need of a visitor's cart beside changing it (service): how full it is, and that a guest's cart
-comes along when they sign in."""
+"""What a shop's own pages need of a visitor's cart beside changing it (service): how full it is, what sending it costs,
+and that a guest's cart comes along when they sign in."""
 
 from __future__ import annotations
 
 import msgspec
 
 from merx.core.cart import rules, store
-from merx.core.cart.model import Owner
+from merx.core.cart.model import Cart, Owner
 from merx.core.catalog import store as catalog
 from merx.core.catalog.model import Category
 from merx.core.customers import store as customers
 from merx.core.customers.model import Customer
+from merx.core.shipping import rules as shipping
+from merx.core.shipping.model import ShippingMethod
 from merx.core.tenants import directory
 from merx.core.tenants import store as tenants
 from merx.core.tenants.model import ShopSettings, Tenant
@@ -60,3 +62,29 @@ async def adopt(rt: Runtime, ctx: Ctx, customer: CustomerId, token: str) -> None
         await store.add_to_equal(tx, guest, kept)
         await store.move_lines(tx, guest, kept)
         await store.join(tx, guest, kept)
+
+
+class Way(msgspec.Struct, frozen=True):
+    """A way to send the cart, and what that costs (minor units)."""
+
+    method: ShippingMethod
+    cost: int
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """The cart priced with the chosen way to send it, and all ways there are."""
+
+    cart: Cart
+    ways: list[Way]
+
+
+async def quote(rt: Runtime, ctx: Ctx, owner: Owner, shipping_method: str | None = None) -> Quote:
+    """Raises Invalid for a way the shop does not offer."""
+    ctx.require("cart:write")
+    async with rt.db.begin(ctx) as tx:
+        basket = await store.read(tx, rules.check_owner(ctx, owner))
+    ways = [
+        Way(method, rules.price(basket, ctx.now, method.code).totals.shipping)
+        for method in shipping.offered(basket.shipping, basket.methods)
+    ]
+    return Quote(rules.price(basket, ctx.now, shipping_method), ways)

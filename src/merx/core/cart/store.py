@@ -315,8 +315,8 @@ async def reopen(tx: Tx, cart_id: CartId, place: CartId) -> None:
 async def count_items(tx: Tx, owner: Owner) -> int:
     """How many pieces are in the owner's open cart."""
     which, value = _key(owner)
-    found: int = (await tx.row(COUNT_ITEMS[which], value))[0]
-    return found
+    row = await tx.row(COUNT_ITEMS[which], value)
+    return int(row[0]) if row else 0
 
 
 async def lock_both(tx: Tx, customer: CustomerId, token: str) -> tuple[CartId | None, CartId | None]:

@@ -69,6 +69,12 @@ ADDRESSES = """
 select p.id, p.slug, p.name, p.updated_at from products p
 where p.tenant_id = $1 and p.id > $2 and p.active and p.deleted_at is null order by p.id limit $3
 """
+EDGES = """
+select n.id from (
+  select p.id, row_number() over (order by p.id) as number from products p
+  where p.tenant_id = $1 and p.active and p.deleted_at is null) as n
+where n.number % $2 = 0 order by n.id
+"""
 _SELLABLE = """
 select v.id, v.product_id, v.sku, p.name, v.title, p.images -> 0 ->> 'url', v.price_minor,
   v.active and p.active and v.deleted_at is null and p.deleted_at is null, s.on_hand - s.reserved"""
@@ -262,6 +268,11 @@ async def covers(tx: Tx, categories: Sequence[CategoryId]) -> dict[CategoryId, I
 
 async def addresses(tx: Tx, after: UUID, limit: int) -> list[Address]:
     return [Address(*row) for row in await tx.rows(ADDRESSES, after, limit)]
+
+
+async def edges(tx: Tx, every: int) -> list[ProductId]:
+    """The last product of each full piece of so many."""
+    return [row[0] for row in await tx.rows(EDGES, every)]
 
 
 async def preflight(

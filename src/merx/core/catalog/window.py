@@ -9,7 +9,7 @@ from uuid import UUID
 from merx.core.catalog import store
 from merx.core.catalog.model import Address, Image
 from merx.kernel.context import Ctx
-from merx.kernel.ids import CategoryId
+from merx.kernel.ids import CategoryId, ProductId
 from merx.runtime import Runtime
 
 ADDRESSES_AT_ONCE = 5_000
@@ -27,3 +27,10 @@ async def addresses(rt: Runtime, ctx: Ctx, after: UUID, limit: int = ADDRESSES_A
     ctx.require("catalog:read")
     async with rt.db.begin(ctx) as tx:
         return await store.addresses(tx, after, limit)
+
+
+async def edges(rt: Runtime, ctx: Ctx, every: int = ADDRESSES_AT_ONCE) -> list[ProductId]:
+    """After which products `addresses` goes on, where there are more than it gives at once."""
+    ctx.require("catalog:read")
+    async with rt.db.begin(ctx) as tx:
+        return await store.edges(tx, every)

@@ -1,0 +1,36 @@
+"""A shopper comes back from the payment page without having paid and wants their cart back: the page is closed at the
+provider, so that nobody can pay there any more, and then the order goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from merx.core.orders import own, steps
+from merx.core.orders import store as orders
+from merx.core.orders.model import Order
+from merx.core.payments.model import OPEN
+from merx.core.tenants.accounts import account as provider_account
+from merx.kernel.context import Ctx
+from merx.kernel.errors import NotFound
+from merx.kernel.ids import OrderId
+from merx.runtime import Runtime
+
+
+async def leave(rt: Runtime, ctx: Ctx, order_id: OrderId, tokens: Sequence[str] = ()) -> Order:
+    """The order as it is afterwards: cancelled, with its stock and its cart back, or paid where the money was quicker.
+    Only card orders end this way. Raises NotFound for an order that is not the shopper's, Upstream where the provider
+    gives no answer: the order then ends when its time is up."""
+    ctx.require("checkout:write")
+    detail = await own.get(rt, ctx, order_id, tokens)
+    waiting = [one for one in detail.payments if one.status in OPEN and one.provider != "manual"]
+    for payment in waiting:
+        async with rt.db.begin(ctx) as tx:
+            account = await provider_account(rt, tx, payment.provider)
+        receipt = await rt.payments[payment.provider].cancel(account, payment.id, payment.reference)
+        async with rt.db.begin(ctx) as tx:
+            await steps.settle(tx, payment, receipt)
+    async with rt.db.begin(ctx) as tx:
+        order = await orders.get(tx, order_id)
+    if order is None:
+        raise NotFound("order")
+    return order

@@ -1,0 +1,8 @@
+"""Which sizes of a picture a browser may choose from."""
+
+from __future__ import annotations
+
+
+def srcset(url: str) -> str:
+    """The `srcset` of a picture that is kept in several sizes; empty for any other."""
+    return ""
