@@ -67,6 +67,13 @@ class MerxRequest(Request[Any, Any, State]):
         return self.visit.shop or self.ctx
 
     @property
+    def idempotency_key(self) -> str | None:
+        """The caller's, where it sent one: for operations that must find their own effect again even after the edge has
+        forgotten the answer."""
+        sent = self.visit.headers.get(b"idempotency-key", b"").strip()
+        return sent.decode("latin-1") or None
+
+    @property
     def rt(self) -> Runtime:
         runtime = self.visit.rt
         assert runtime is not None

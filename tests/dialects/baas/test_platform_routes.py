@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from typing import Any
 
 from tests.dialects.baas.merchant import COUPON, EXPRESS, LAMP, Merchant, deliveries, order
 from tests.dialects.baas.shape import refused
@@ -191,9 +192,28 @@ async def test_providers_credentials_are_never_shown(merchant: Merchant) -> None
     missing = {"payment_credentials": {"stripe": {"no_such": "x"}}}
     refused(await merchant.send("PATCH", "/settings/", missing), 400, "payment_credentials.no_such")
     refused(await merchant.send("PATCH", "/settings/", {"payment_credentials": {"secret_key": "x"}}), 400)
-    refused(await merchant.send("PATCH", "/settings/", {"payment_provider": "razorpay"}), 400, "payment_provider")
+    refused(await merchant.send("PATCH", "/settings/", {"payment_provider": "paypal"}), 400, "payment_provider")
     forgotten = await call("PATCH", "/settings/", {"payment_credentials": {"stripe": None}})
     assert forgotten["payment_credentials"] == {}
+
+
+async def test_razorpays_credentials_are_never_shown(merchant: Merchant, owner: Any) -> None:
+    call, secret, hook = merchant.call, os.urandom(12).hex(), os.urandom(12).hex()
+    after = await call("PATCH", "/settings/", {"payment_provider": "razorpay"})  # served by the simulator
+    assert after["payment_provider"] == "razorpay" and after["payment_credentials"] == {}
+    half = {"payment_credentials": {"razorpay": {"key_id": "rzp_test_1DP5mmOlF5G5ag"}}}
+    refused(await merchant.send("PATCH", "/settings/", half), 400, "payment_credentials.key_secret")
+    given = {"key_id": "rzp_test_1DP5mmOlF5G5ag", "key_secret": secret, "webhook_secret": hook}
+    after = await call("PATCH", "/settings/", {"payment_credentials": {"razorpay": given}})
+    assert after["payment_credentials"]["razorpay"]["hint"] == "G5ag"
+    for said in (after, await call("GET", "/settings/")):
+        assert secret not in str(said) and hook not in str(said)
+    live = {"payment_credentials": {"razorpay": given | {"key_id": "rzp_live_1DP5mmOlF5G5ag"}}}
+    refused(await merchant.send("PATCH", "/settings/", live), 400, "payment_test_mode")
+    kept = await owner.fetchval(
+        "select string_agg(c::text, '') from provider_credentials c where provider = 'razorpay'"
+    )
+    assert secret not in kept and secret.encode().hex() not in kept
 
 
 async def test_tenant(merchant: Merchant) -> None:

@@ -101,7 +101,8 @@ async def add_refund(
     if given.amount is not None:
         before = await orders.get(request.rt, request.ctx, wanted)
         amount = shown.minor(given.amount, before.order.currency, "amount")
-    refunded = await orders.refund(request.rt, request.ctx, wanted, amount, given.reason)
+    key = request.idempotency_key
+    refunded = await orders.refund(request.rt, request.ctx, wanted, amount, given.reason, key=key)
     return sold.order_detail(refunded, request.rt.settings.public_url)
 
 
