@@ -339,6 +339,16 @@ async def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(rt: Runt
         await grants.refresh(rt, proof_of(made), third.refresh)
 
 
+async def test_many_refreshes_at_once_give_one_successor(rt: Runtime, shop: Make) -> None:
+    mine = await shop()
+    made = await client_of(rt, mine.owner)
+    found = await given(rt, mine.owner, made)
+    assert found.refresh is not None
+    tries = [grants.refresh(rt, proof_of(made), found.refresh) for _ in range(10)]
+    successors = {one.refresh for one in await asyncio.gather(*tries)}
+    assert len(successors) == 1 and found.refresh not in successors
+
+
 async def test_a_refresh_token_is_its_clients_alone(rt: Runtime, shop: Make) -> None:
     mine, other = await shop(), await shop()
     made, second, foreign = [await client_of(rt, one.owner) for one in (mine, mine, other)]

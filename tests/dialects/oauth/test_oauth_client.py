@@ -19,6 +19,7 @@ from tests.http_server import serve_app
 from merx.core.auth import clients
 from merx.core.auth import service as auth
 from merx.db.dsn import Dsn
+from merx.edge.logs import clean, redact
 from merx.settings import Settings
 
 Open = Callable[..., Awaitable[Shop]]
@@ -101,6 +102,28 @@ async def test_the_metadata_is_what_rfc_8414_asks(site: Settings, http: httpx.As
         path = found[f"{name}_endpoint"].removeprefix(site.public_url)
         wrong(await http.post(path), 400, "invalid_request")
         assert (await http.get(path)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "scope"),
+    [
+        ("/api/platform/orders/", "orders:read"),
+        ("/api/store/products/", "catalog:read"),
+        ("/commerce/v2/orders", "orders:read"),
+        ("/reference/v1/users", "users:read"),
+        ("/reference/v1/logs", "logs:read"),
+        ("/api/v1/public/projects/{slug}/ecommerce/products", "catalog:read"),
+        ("/api/orders?tenant={slug}", "orders:read"),
+    ],
+)
+async def test_a_token_is_good_in_every_dialect_for_what_it_says(shop: Shop, path: str, scope: str) -> None:
+    path = path.format(slug=shop.slug)
+    app = await app_of(shop, scopes=["orders:read", "catalog:read", "users:read", "logs:read", "coupons:read"])
+    for wanted, statuses in ((scope, {200}), ("coupons:read", {401, 403})):
+        token = (await app.post("/oauth/token", grant_type="client_credentials", scope=wanted)).json()
+        async with httpx.AsyncClient(base_url=app.base, timeout=30) as http:
+            answer = await http.get(path, headers={"Authorization": f"Bearer {token['access_token']}"})
+        assert answer.status_code in statuses, (path, wanted, answer.status_code, answer.text[:300])
 
 
 # ── Thieves and bugs ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -302,6 +325,20 @@ async def test_what_one_process_ends_is_dead_in_the_others(shop: Shop, browser: 
         token = (await one.post("/oauth/token", data=fields)).json()
         wrong(await two.post("/oauth/token", data=fields), 400, "invalid_grant")
         assert (await app.orders(token["access_token"])).status_code == 401
+
+
+async def test_no_log_line_holds_a_code_a_token_or_a_secret(shop: Shop, browser: Browser) -> None:
+    app = await app_of(shop)
+    code = said(await browser.allow(app.url(), shop.email))["code"]
+    token = await app.exchange(f"{BACK}?code={code}&state={app.state}")
+    secrets_of_it = (code, token["access_token"], token["refresh_token"], app.made.secret or "", app.verifier)
+    for secret in secrets_of_it[:4]:
+        assert secret not in redact(f"refused {secret} twice")
+    for secret, name in zip(
+        secrets_of_it, ("code", "token", "refresh_token", "client_secret", "code_verifier"), strict=True
+    ):
+        assert secret not in redact(f"POST /oauth/token?grant_type=x&{name}={secret}&state=1")
+    assert app.made.secret not in str(clean({"form": {"client_secret": app.made.secret}}))
 
 
 async def test_browsers_elsewhere_may_ask_for_tokens(http: httpx.AsyncClient) -> None:
