@@ -313,6 +313,45 @@ async def test_without_addresses_to_return_to_the_shops_own_pages(storefront: St
     await page.wait_for_url(f"{own}**")
 
 
+WINDOW = """(payment) => new Promise((resolve, reject) => {
+    const window_ = new Razorpay({key: payment.token, order_id: payment.providerOrderId, amount: payment.amount,
+        currency: payment.currency, handler: resolve, modal: {ondismiss: () => reject(new Error("dismissed"))}});
+    window_.open();
+})"""
+
+
+async def test_paying_in_razorpays_window(storefront: Storefront) -> None:
+    """The page opens the window with the four values, and hands what it got to /checkout/confirm."""
+    shop = storefront.window.shop
+    await shop.settings(payment_provider="razorpay")
+    made = await storefront.buy(await shop.product("Lamp", "20.00", stock=9), 2)
+    payment, order, page = made["payment"], made["order"]["id"], storefront.page
+    assert (payment["amount"], payment["currency"]) == (4900, "USD")
+    forged = {
+        "orderId": order,
+        "razorpay_payment_id": "pay_forged",
+        "razorpay_order_id": payment["providerOrderId"],
+        "razorpay_signature": "0" * 64,
+    }
+    shown = await storefront.fetch("POST", "/checkout/confirm", forged, 400)
+    assert shown["code"] == "signature_wrong" and await storefront.status(order) == "pending"
+
+    await page.add_script_tag(url=f"{shop.rt.settings.public_url}/simulator/razorpay/checkout.js")
+    window_ = page.frame_locator("iframe.razorpay-checkout-frame")
+    paying = asyncio.create_task(page.evaluate(WINDOW, payment))
+    await window_.get_by_role("button", name="Try a card that is declined").click()
+    await window_.get_by_role("alert").wait_for()
+    await window_.get_by_role("button", name="Pay").first.click()
+    fields = await paying
+    assert set(fields) == {"razorpay_payment_id", "razorpay_order_id", "razorpay_signature"}
+    for _ in range(2):  # a double click changes nothing
+        confirmed = await storefront.fetch("POST", "/checkout/confirm", {"orderId": order, **fields})
+        assert confirmed["success"] is True and confirmed["order"]["id"] == order
+        assert (confirmed["order"]["payment_status"], confirmed["order"]["grand_total"]) == ("paid", 49)
+    history = await storefront.fetch("GET", "/orders?email=john@example.com")
+    assert history["orders"][0]["payment_status"] == "paid"
+
+
 async def test_a_page_the_shop_does_not_list_reads_nothing(storefront: Storefront) -> None:
     window = storefront.window
     await window.shop.settings(
