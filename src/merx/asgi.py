@@ -42,6 +42,8 @@ from merx.web.callbacks import Callbacks
 from merx.web.face import Face
 from merx.web.hosts import Faces
 from merx.web.landing.app import landing
+from merx.web.media import PREFIX as PICTURES
+from merx.web.media import Pictures
 from merx.web.oauth.consent import FACE as CONSENT
 from merx.web.oauth.endpoints import Endpoints
 from merx.web.storefront.app import FACE as STOREFRONT
@@ -128,6 +130,7 @@ def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
         ("/demo/pictures", Folder("/demo/pictures", demo)),
         ("/simulator", simulator.app(rt)),
         ("/simulator/twilio", simulator.twilio_app(rt)),
+        (PICTURES, Pictures(rt)),
         (Callbacks.prefix, Callbacks(rt)),
         (Unsubscribe.prefix, Unsubscribe(rt, edge.limiter)),
     ]

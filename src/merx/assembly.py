@@ -10,7 +10,7 @@ from merx import simulator
 from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.ports import Mailer
-from merx.providers import payments
+from merx.providers import media, payments
 from merx.providers.http import HttpSender
 from merx.providers.mail import SmtpMailer
 from merx.providers.sms import TwilioSms
@@ -35,6 +35,7 @@ async def open_runtime(settings: Settings, dsn: Dsn) -> AsyncIterator[Runtime]:
         webhooks=HttpSender(allow_private=settings.webhooks_allow_private),
         mailer=_mailer(settings),
         sms=TwilioSms(),
+        media=media.open_store(settings),
     )
     try:
         yield rt
@@ -42,6 +43,7 @@ async def open_runtime(settings: Settings, dsn: Dsn) -> AsyncIterator[Runtime]:
         await rt.webhooks.close()
         await rt.mailer.close()
         await rt.sms.close()
+        await rt.media.close()
         await database.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -222,6 +222,23 @@ class SmsSender(Protocol):
     async def find(self, account: Account, message: TextMessage) -> list[str] | None:
         """References of messages the other side has taken that say this to this number since it was written; None
         where it can't be asked. What makes it safe to try again where the answer to the last try was lost."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class MediaStore(Protocol):
+    """Files by name, `{tenant}/{file}`, each of which is written once and never changed. Raises `Busy` or `Upstream`
+    where it can't be reached."""
+
+    async def put(self, name: str, content: bytes) -> None:
+        """Whole or not at all; the same name again with the same content changes nothing."""
+        ...
+
+    async def get(self, name: str) -> bytes | None: ...
+
+    async def delete(self, names: Sequence[str]) -> None:
+        """Those that are not there are passed over."""
         ...
 
     async def close(self) -> None: ...

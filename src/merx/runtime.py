@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from merx.ports import (
     Delivery,
     Mail,
     Mailer,
+    MediaStore,
     PaymentProvider,
     Posting,
     Sent,
@@ -61,6 +62,22 @@ class NoSms:
         return None
 
 
+class NoMedia:
+    """What a process holds that stores no pictures."""
+
+    async def put(self, name: str, content: bytes) -> None:
+        raise RuntimeError("this process was built without a store for pictures")
+
+    async def get(self, name: str) -> bytes | None:
+        return None
+
+    async def delete(self, names: Sequence[str]) -> None:
+        raise RuntimeError("this process was built without a store for pictures")
+
+    async def close(self) -> None:
+        return None
+
+
 class Runtime(msgspec.Struct, frozen=True):
     settings: Settings
     db: Database
@@ -74,6 +91,8 @@ class Runtime(msgspec.Struct, frozen=True):
     webhooks: WebhookSender = msgspec.field(default_factory=NoSender)
     mailer: Mailer = msgspec.field(default_factory=NoMailer)
     sms: SmsSender = msgspec.field(default_factory=NoSms)
+
+    media: MediaStore = msgspec.field(default_factory=NoMedia)
 
     def revoked(self) -> None:
         for heard in self.revocation_listeners:

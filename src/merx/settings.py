@@ -16,7 +16,16 @@ Network = IPv4Network | IPv6Network
 T = TypeVar("T")
 
 
-_HIDDEN = ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "MIGRATE_URL", "REDIS_URL", "SMTP_URL", "TWILIO_AUTH_TOKEN")
+_HIDDEN = (
+    "SECRET_KEY",
+    "ADMIN_PASSWORD",
+    "DATABASE_URL",
+    "MIGRATE_URL",
+    "REDIS_URL",
+    "SMTP_URL",
+    "TWILIO_AUTH_TOKEN",
+    "S3_SECRET_KEY",
+)
 
 
 class WrongSetting(Exception):
@@ -50,6 +59,11 @@ class Settings(msgspec.Struct, frozen=True):
     twilio_auth_token: str | None = None
     twilio_from: str | None = None
     twilio_url: str = "https://api.twilio.com"
+    s3_url: str | None = None  # where pictures lie: s3://bucket/folder; None: in data_dir
+    s3_endpoint: str | None = None  # of a store that is not AWS's
+    s3_region: str = "us-east-1"
+    s3_access_key: str | None = None
+    s3_secret_key: str | None = None
     log_level: str = "info"
     access_log: bool = True  # whether every tenant's requests are kept for its log
     log_days: int = 30  # for how long
@@ -92,6 +106,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         twilio_auth_token=read.value("TWILIO_AUTH_TOKEN", _token, "the account's auth token", None),
         twilio_from=read.value("TWILIO_FROM", _sms_sender, "a number like +15551234567 or a service SID", None),
         twilio_url=read.value("TWILIO_URL", _web_url, "an http:// or https:// address", "https://api.twilio.com"),
+        s3_url=read.value("S3_URL", _bucket_url, "s3://bucket or s3://bucket/folder", None),
+        s3_endpoint=read.value("S3_ENDPOINT", _web_url, "an http:// or https:// address", None),
+        s3_region=read.value("S3_REGION", _visible, "a region like eu-central-1", "us-east-1"),
+        s3_access_key=read.value("S3_ACCESS_KEY", _visible, "the id of an access key", None),
+        s3_secret_key=read.value("S3_SECRET_KEY", _visible, "the access key's secret", None),
         log_level=read.value("LOG_LEVEL", _level, "debug, info, warning or error", "info"),
         access_log=read.value("ACCESS_LOG", _flag, "0 or 1", True),
         log_days=read.value("LOG_DAYS", _between(1, 3650), "a number of days between 1 and 3650", 30),
@@ -109,6 +128,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             "MERX_DATABASE_URL needs MERX_SECRET_KEY beside it (32 characters or more, the same for every process): "
             "it seals credentials and signs tokens."
         )
+    if (settings.s3_access_key is None) != (settings.s3_secret_key is None):
+        raise WrongSetting("MERX_S3_ACCESS_KEY and MERX_S3_SECRET_KEY go together: set both or neither.")
     return settings
 
 
@@ -177,10 +198,22 @@ def _token(raw: str) -> str:
     return raw
 
 
+def _visible(raw: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{1,256}", raw):
+        raise ValueError(raw)
+    return raw
+
+
 def _sms_sender(raw: str) -> str:
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}|MG[0-9a-f]{32}|[A-Za-z0-9 ]{1,11}", raw, re.ASCII):
         raise ValueError(raw)
     return raw
+
+
+def _bucket_url(raw: str) -> str:
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?", raw) or "/../" in f"{raw}/":
+        raise ValueError(raw)
+    return raw.rstrip("/")
 
 
 def _domain(raw: str) -> str:

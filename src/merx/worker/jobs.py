@@ -22,6 +22,7 @@ from merx.core.webhooks import service as webhooks
 from merx.kernel.context import Ctx
 from merx.runtime import Runtime
 from merx.simulator import deliver_due
+from merx.worker.pictures import clear_pictures
 from merx.worker.relay import relay
 
 ForTenant = Callable[[Runtime, Ctx], Awaitable[int]]
@@ -60,6 +61,7 @@ SWEEPS: Mapping[str, ForTenant] = {
     "outbox": webhooks.forget_old,
     "deliveries": webhooks.forget_old,
     "notifications": notifications.forget_old,
+    "pictures": clear_pictures,
 }
 CHORES: Mapping[str, Chore] = {
     "simulator callbacks": Chore(deliver_due, 0.25),

@@ -13,7 +13,10 @@ TABLES = ()
 WORK_DUE = """
 select kind, tenant_id from work_due($1, $2::uuid[]) union all select kind, tenant_id from notifications_due($1)
 """
-STALE_ROWS = "select kind, tenant_id from stale_rows($1) union all select kind, tenant_id from notifications_stale($1)"
+STALE_ROWS = """
+select kind, tenant_id from stale_rows($1) union all select kind, tenant_id from notifications_stale($1)
+union all select kind, tenant_id from pictures_stale($1)
+"""
 
 
 async def work_due(db: Database, now: datetime, busy: Sequence[TenantId]) -> list[tuple[str, TenantId]]:
