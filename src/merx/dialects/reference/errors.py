@@ -33,6 +33,7 @@ _CALLED = {
     "customer_id": "userId",
     "person": "userId",
     "token": "paymentMethodId",
+    "payment_method": "paymentMethodId",
     "line1": "street",
     "postal_code": "zipCode",
     "text": "message",

@@ -1,0 +1,334 @@
+"""The access log: which requests it holds, how soon, for how long, and what never stands in it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from msgspec.structs import replace
+from tests.databases import own_database
+from tests.dialects.reference.desk import BASE, STRANGER, Desk
+from tests.dialects.site import open_shop, runtime, settings_for
+
+from merx.asgi import running
+from merx.core.activity import rules, service
+from merx.core.activity.model import Entry, Level, Seen
+from merx.core.auth import clients
+from merx.db.database import Database
+from merx.db.dsn import Dsn
+from merx.edge.access_log import AccessLog
+from merx.edge.metrics import Metrics
+from merx.edge.visit import Visit
+from merx.kernel import ids
+from merx.kernel.context import ActorKind, Ctx
+from merx.kernel.errors import Busy
+from merx.kernel.ids import PLATFORM_TENANT, TenantId
+from merx.runtime import Runtime
+from merx.settings import load
+
+
+def seen_at(ctx: Ctx, moment: float, status: int = 200, path: str = "/p", number: int = 0) -> Seen:
+    caller = ActorKind.KEY
+    return (
+        moment,
+        ctx.tenant,
+        caller,
+        ctx.actor_id,
+        "192.0.2.7",
+        "GET",
+        path,
+        "baas",
+        status,
+        0.0123,
+        f"r-{number:08x}",
+    )
+
+
+# ── What is in it ────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_it_holds_every_request_of_every_dialect(desk: Desk) -> None:
+    """In two seconds, with its level by status; newest first."""
+    shop, key = desk.shop, desk.headers()
+    asked = [
+        ("GET", f"{BASE}/products", 200, "reference"),
+        ("GET", f"{BASE}/products/prod_{STRANGER}", 404, "reference"),
+        ("POST", f"{BASE}/orders", 400, "reference"),
+        ("GET", "/commerce/v2/products", 200, "commerce"),
+        ("GET", "/api/store/products/", 200, "baas"),
+        ("GET", f"/api/products?tenant={shop.slug}", 200, "pycommerce"),
+        ("GET", f"/api/v1/public/projects/{shop.slug}/ecommerce/products", 200, "aerostack"),
+        ("DELETE", "/commerce/v2/products", 405, "commerce"),
+    ]
+    for method, path, status, api in asked:
+        headers = {**key, **({"Host": shop.http.headers["Host"]} if api == "baas" else {})}
+        if api == "aerostack":
+            headers = {"Authorization": f"Bearer {shop.key}"}
+        answer = await desk.http.request(method, path, headers=headers, json={} if method == "POST" else None)
+        assert answer.status_code == status, (path, answer.text)
+    began = time.monotonic()
+    found = await desk.logged(len(asked))
+    assert time.monotonic() - began < 10
+    told = [(one["method"], one["path"], one["status"], one["api"]) for one in found]
+    assert told == [(method, path.partition("?")[0], status, api) for method, path, status, api in asked[::-1]]
+    assert [one["level"] for one in found] == ["info" if s < 400 else "warn" for _, _, s, _ in asked[::-1]]
+    assert len({one["requestId"] for one in found}) == len(asked)
+    assert all(0 < one["durationMs"] < 60_000 for one in found)
+
+
+async def test_it_is_two_seconds_behind_at_most(desk: Desk) -> None:
+    """Measured by what is in the table, of many requests over some time: the writer does not wait for company."""
+    for number in range(3):
+        await desk.get("/products", offset=number)
+        await asyncio.sleep(2)
+        assert len(await desk.logged(0)) >= number + 1
+
+
+async def test_callers_are_named(desk: Desk) -> None:
+    shop, path = desk.shop, f"{BASE}/products"
+    await desk.http.get(path, headers=await shop.shopper())
+    await desk.http.get(path, headers=desk.headers())
+    login = await desk.http.post(
+        "/commerce/v2/auth/login", json={"email": shop.email, "password": "a-password-for-tests"}
+    )
+    await desk.http.get(path, headers={"Authorization": f"Bearer {login.json()['accessToken']}"})
+    await desk.http.get("/api/store/products/", headers={"Host": shop.http.headers["Host"]})
+    found = await desk.logged(4)
+    messages = [one["message"] for one in found][::-1]
+    assert messages == [
+        "User 'shopper1' accessed /products endpoint.",
+        "API key 'Back office' accessed /products endpoint.",
+        f"User '{shop.email.partition('@')[0]}' accessed /products endpoint.",
+        "Somebody accessed /api/store/products/ endpoint.",
+    ]
+    prefixes = [(one["userId"] or "").partition("_")[0] for one in found][::-1]
+    assert prefixes == ["usr", "key", "usr", ""]
+
+
+async def test_an_oauth_client_is_named(desk: Desk) -> None:
+    """Clients that act for themselves; their tokens are credentials like any other."""
+    made = await clients.create(desk.shop.rt, desk.shop.ctx, "Analytics", [], ["client_credentials"], ["catalog:read"])
+    ident = ids.encode("client", made.client.id)
+    ctx = replace(desk.shop.ctx, actor=ActorKind.CLIENT, actor_id=made.client.id)
+    entry = list(seen_at(ctx, time.time(), path=f"{BASE}/products"))
+    entry[2] = ActorKind.CLIENT
+    await service.append(desk.shop.rt, rules.pack([tuple(entry)], str))  # type: ignore[list-item]
+    (shown,) = await desk.logged(1)
+    assert (shown["userId"], shown["message"]) == (ident, "Client 'Analytics' accessed /products endpoint.")
+
+
+# ── Choosing from it ─────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_dates_levels_and_pages(desk: Desk) -> None:
+    ctx = desk.shop.ctx
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = (today - timedelta(days=1)).timestamp()
+    statuses = [200, 204, 301, 400, 404, 429, 500, 503]
+    seen = [seen_at(ctx, day + n * 600 + 0.5, statuses[n % 8], f"/p/{n}", n) for n in range(144)]
+    await service.append(desk.shop.rt, rules.pack(seen, str))
+    whole = {"endDate": today.isoformat().replace("+00:00", "Z")}
+
+    async def asked(**params: Any) -> tuple[list[str], int]:
+        answer = await desk.get("/logs", **{"limit": 100, **params})
+        assert answer.status_code == 200, answer.text
+        return [one["path"] for one in answer.json()], int(answer.headers["X-Total-Count"])
+
+    everything = [f"/p/{n}" for n in range(143, -1, -1)]
+    assert await asked(**whole) == (everything[:100], 144)
+    assert await asked(**whole, offset=100) == (everything[100:], 144)
+    assert await asked(**whole, offset=142, limit=1) == (everything[142:143], 144)
+    assert await asked(**whole, offset=144) == ([], 144)
+    for level, of in (("info", (0, 1, 2)), ("warn", (3, 4, 5)), ("error", (6, 7))):
+        wanted = [f"/p/{n}" for n in range(143, -1, -1) if n % 8 in of]
+        assert await asked(**whole, level=level) == (wanted[:100], len(wanted))
+        assert await asked(**whole, level=level, offset=7, limit=5) == (wanted[7:12], len(wanted))
+    # Both ends are included, to the second.
+    first, last = (datetime.fromtimestamp(day + n * 600, UTC).isoformat().replace("+00:00", "Z") for n in (10, 12))
+    assert await asked(startDate=first, endDate=last) == (["/p/12", "/p/11", "/p/10"], 3)
+    later = first.replace("00Z", "01Z")
+    assert await asked(startDate=later, endDate=last) == (["/p/12", "/p/11"], 2)
+    assert await asked(startDate=first.replace("Z", ".300Z"), endDate=last) == (["/p/12", "/p/11"], 2)
+    assert await asked(startDate=later, endDate=last.replace("00Z", "00.900Z"), level="error") == ([], 0)
+    assert await asked(startDate=first.replace("Z", "+00:00"), endDate=last) == (["/p/12", "/p/11", "/p/10"], 3)
+    date = first[:10]
+    assert await asked(startDate=date, endDate=date) == (everything[:100], 144)
+
+
+async def test_within_a_second_the_last_to_end_is_first_whoever_saw_it(desk: Desk) -> None:
+    """Pages of several processes, of one second, read as one."""
+    ctx, second = desk.shop.ctx, int(time.time()) - 60
+    mine = [seen_at(ctx, second + n / 10, path=f"/{n}", number=n) for n in (1, 4, 7)]
+    theirs = [seen_at(ctx, second + n / 10, path=f"/{n}", number=n) for n in (2, 3, 9)]
+    await service.append(desk.shop.rt, [*rules.pack(mine, str), *rules.pack(theirs, str)])
+    assert [one["path"] for one in await desk.logged(6)] == ["/9", "/7", "/4", "/3", "/2", "/1"]
+    assert [one["path"] for one in (await desk.get("/logs", limit=2, offset=3)).json()][-1:] != []
+
+
+# ── What never stands in it ──────────────────────────────────────────────────────────────────────────────────────────
+async def test_no_secret_and_no_person_is_in_it(desk: Desk, owner: Any) -> None:
+    secrets = ["sk_live_CANARY0123456789abcdef", "whsec_CANARY0123456789", "canary@example.com", "4242424242424242"]
+    for secret in secrets:
+        await desk.get(f"/products/{secret}")
+        await desk.http.get(f"{BASE}/products", params={"api_key": secret, "token": secret}, headers=desk.headers())
+    await desk.http.get(f"/api/store/products/?key={desk.shop.key}", headers={"Host": desk.shop.http.headers["Host"]})
+    found = await desk.logged(len(secrets) * 2)
+    assert not any("CANARY" in str(one) or "canary" in str(one) or "4242" in one["path"] for one in found)
+    kept = b"".join(
+        row[0] for row in await owner.fetch("select entries from access_log where tenant_id = $1", desk.shop.ctx.tenant)
+    )
+    for secret in (*secrets, desk.shop.key, desk.key, desk.shop.email):
+        assert secret.encode() not in kept
+
+
+async def test_an_address_is_not_what_a_client_says(desk: Desk) -> None:
+    """Nobody is a trusted proxy here, so no header counts."""
+    forged = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    await desk.http.get(f"{BASE}/products", headers={**desk.headers(), **forged})
+    (shown,) = await desk.logged(1)
+    assert shown["ipAddress"] == "127.0.0.1"
+
+
+# ── Written and kept ─────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="session")
+async def log_dsn(dsn: Dsn) -> Dsn:
+    """A database of its own, whose worker no other test meets."""
+    return await own_database(dsn, "access_log")
+
+
+@pytest.fixture
+async def alone(log_dsn: Dsn) -> AsyncIterator[Database]:
+    database = await Database.open(log_dsn.app, pool_size=4)
+    yield database
+    await database.close()
+
+
+async def test_behind_a_trusted_proxy_and_nothing_lost_on_a_clean_stop(alone: Database) -> None:
+    """The last untrusted hop is the client. A stop directly behind the last answer writes what was seen."""
+    settings = replace(load({"MERX_TRUSTED_PROXIES": "127.0.0.1"}), secret_key=settings_for(1).secret_key)
+    rt = runtime(settings, alone)
+    shop = await open_shop(rt)
+    headers = {"Authorization": f"Bearer {shop.key}"}
+    async with running(rt) as gateway:
+        transport = httpx.ASGITransport(app=gateway, client=("127.0.0.1", 1))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            for number in range(250):
+                forwarded = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+                answer = await http.get(f"{BASE}/products?offset={number}", headers={**headers, **forwarded})
+                assert answer.status_code == 200
+    await shop.http.aclose()
+    found, total = await service.list_entries(rt, shop.ctx, limit=100)
+    assert total == 250
+    assert {one.address for one in found} == {"203.0.113.9"}
+    assert all(one.status == 200 and one.path == f"{BASE}/products" for one in found)
+
+
+class Away:
+    """A database that can't be reached for a while."""
+
+    def __init__(self, rt: Runtime) -> None:
+        self.rt, self.down = rt, True
+
+    async def lookup(self, sql: str, *args: Any) -> Any:
+        if self.down:
+            raise Busy
+        return await self.rt.db.lookup(sql, *args)
+
+
+def visit_of(ctx: Ctx, status: int = 200) -> Visit:
+    visit = Visit({}, "192.0.2.7", False)
+    visit.ctx, visit.status, visit.dialect = ctx, status, "baas"
+    return visit
+
+
+async def test_what_cannot_be_written_waits_and_what_is_too_much_is_counted(desk: Desk) -> None:
+    ctx, away = replace(desk.shop.ctx, actor_id=ids.new()), Away(desk.shop.rt)
+    rt = replace(desk.shop.rt, db=away)  # type: ignore[arg-type]
+    metrics = Metrics()
+    log = AccessLog(rt, metrics)
+    for _ in range(60_000):
+        log.note(visit_of(ctx), "GET", "/p", 0.001)
+    assert log.dropped == 10_000
+    assert b'merx_access_log_dropped_total{process="' in metrics.page() and b"10000.0" in metrics.page()
+    assert not await log.flush() and not await log.flush()
+    log.note(visit_of(ctx), "GET", "/last", 0.001)
+    away.down = False
+    await log.close()
+    found, total = await service.list_entries(desk.shop.rt, desk.shop.ctx, limit=1)
+    assert (total, found[0].path) == (50_001, "/last")
+
+
+async def test_a_page_that_was_sent_twice_is_there_once(desk: Desk) -> None:
+    pages = rules.pack([seen_at(desk.shop.ctx, time.time(), number=n) for n in range(7)], str)
+    await service.append(desk.shop.rt, pages)
+    await service.append(desk.shop.rt, pages)
+    assert (await service.list_entries(desk.shop.rt, desk.shop.ctx))[1] == 7
+
+
+async def test_the_platforms_own_requests_belong_to_no_shop(desk: Desk) -> None:
+    platform = replace(desk.shop.ctx, tenant=TenantId(PLATFORM_TENANT))
+    log = AccessLog(desk.shop.rt, Metrics())
+    log.note(visit_of(platform), "GET", "/p", 0.001)
+    log.note(Visit({}, "192.0.2.7", False), "GET", "/p", 0.001)
+    assert rules.pack([seen_at(platform, time.time())], str) == []
+    await log.close()
+
+
+PARTITIONS = "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'access_log'::regclass order by 1"
+
+
+async def test_days_are_made_ahead_and_dropped(alone: Database, log_dsn: Dsn) -> None:
+    rt = runtime(replace(settings_for(1), log_days=3), alone)
+    assert log_dsn.owner is not None
+    owner = await asyncpg.connect(**log_dsn.owner)
+    today = datetime.now(UTC).date()
+    names = [f"d{today + timedelta(days=n):%Y%m%d}" for n in range(-1, 4)]
+    assert [row[0] for row in await owner.fetch(PARTITIONS)] == names
+    # A process that slept for ten days makes the day it writes to; the chore drops what is past keeping.
+    for row in await owner.fetch(PARTITIONS):
+        await owner.execute(f"drop table access_log_days.{row[0]}")
+    old = today - timedelta(days=10)
+    await alone.lookup("select keep_access_log($1, 30)", old)
+    assert len(await owner.fetch(PARTITIONS)) == 5
+    ctx = Ctx(TenantId(ids.new()), ActorKind.KEY, ids.new(), scopes=frozenset({"logs:read"}))
+    await service.append(rt, rules.pack([seen_at(ctx, time.time())], str))
+    assert [row[0] for row in await owner.fetch(PARTITIONS)] == names
+    assert (await service.list_entries(rt, ctx))[1] == 1
+    assert await service.keep(rt) == 0
+    await owner.close()
+
+
+async def test_the_days_are_out_of_reach_and_nothing_in_them_is_changed(desk: Desk, owner: Any) -> None:
+    await service.append(desk.shop.rt, rules.pack([seen_at(desk.shop.ctx, time.time())], str))
+    day = (await owner.fetch(PARTITIONS))[0][0]
+    assert not await owner.fetchval("select has_schema_privilege('merx_app', 'access_log_days', 'usage')")
+    assert not await owner.fetchval("select has_table_privilege('merx_app', $1, 'select')", f"access_log_days.{day}")
+    for right in ("UPDATE", "DELETE", "TRUNCATE"):
+        assert not await owner.fetchval("select has_table_privilege('merx_app', 'access_log', $1)", right)
+
+
+async def test_without_the_log_nothing_is_kept(alone: Database) -> None:
+    rt = runtime(replace(settings_for(1), access_log=False), alone)
+    shop = await open_shop(rt)
+    async with running(rt) as gateway:
+        transport = httpx.ASGITransport(app=gateway)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            await http.get(f"{BASE}/products", headers={"Authorization": f"Bearer {shop.key}"})
+    await shop.http.aclose()
+    assert (await service.list_entries(rt, shop.ctx))[1] == 0
+
+
+def test_settings() -> None:
+    assert load({}).access_log and load({}).log_days == 30
+    assert not load({"MERX_ACCESS_LOG": "0"}).access_log
+    assert load({"MERX_LOG_DAYS": "7"}).log_days == 7
+
+
+def test_levels() -> None:
+    made = [
+        Entry(datetime.now(UTC), ActorKind.KEY, None, "", "GET", "/", "baas", status, 1.0, "r").level
+        for status in (200, 304, 399, 400, 499, 500, 599)
+    ]
+    assert made == [Level.INFO] * 3 + [Level.WARN] * 2 + [Level.ERROR] * 2
