@@ -1,6 +1,6 @@
 """One shop, every dialect: what one writes the others show at once, to the cent and to the piece.
 
-All of it over HTTP, as three programs would do it that know nothing of each other."""
+All of it over HTTP, as four programs would do it that know nothing of each other."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from merx.runtime import Runtime
 
 ADDRESS = {"city": "Metropolis", "state": "NY", "postal_code": "10001", "country": "US"}
 WORDS = {
-    "pending": ("pending", "pending", "pending"),
-    "confirmed": ("confirmed", "confirmed", "confirmed"),
-    "processing": ("processing", "confirmed", "processing"),
-    "shipped": ("shipped", "shipped", "shipped"),
-    "delivered": ("delivered", "delivered", "completed"),
-    "cancelled": ("cancelled", "cancelled", "cancelled"),
-    "refunded": ("cancelled", "refunded", "refunded"),
+    "pending": ("pending", "pending", "pending", "pending"),
+    "confirmed": ("confirmed", "confirmed", "confirmed", "confirmed"),
+    "processing": ("processing", "confirmed", "processing", "processing"),
+    "shipped": ("shipped", "shipped", "shipped", "shipped"),
+    "delivered": ("delivered", "delivered", "completed", "delivered"),
+    "cancelled": ("cancelled", "cancelled", "cancelled", "cancelled"),
+    "refunded": ("cancelled", "refunded", "refunded", "refunded"),
 }
-"""What a status is called in baas, commerce and pycommerce."""
+"""What a status is called in baas, commerce, pycommerce and aerostack."""
 
 
 @dataclass
@@ -45,6 +45,11 @@ class Story:
     key: str
     owner: dict[str, dict[str, str]]  # dialect -> headers of the owner's own session there
 
+    @property
+    def window(self) -> str:
+        """Where the fourth dialect speaks of this shop."""
+        return f"/api/v1/public/projects/{self.slug}/ecommerce"
+
     async def call(self, dialect: str, method: str, path: str, body: Any = None, status: int = 200, **more: Any) -> Any:
         headers = {**self.owner[dialect], **more.pop("headers", {})}
         answer = await self.http.request(method, path, json=body, headers=headers, **more)
@@ -52,11 +57,12 @@ class Story:
         return json.loads(answer.content, parse_float=Decimal) if answer.content else None
 
     async def shelves(self) -> dict[str, tuple[Decimal, int, str]]:
-        """Every product by name with price, stock and id; the four places that show them must agree."""
+        """Every product by name with price, stock and id; the five places that show them must agree."""
         store = await self.call("shopper", "GET", "/api/store/products/", params={"per_page": 100})
         merchant = await self.call("baas", "GET", "/api/platform/products/", params={"per_page": 100})
         commerce = await self.call("commerce", "GET", "/commerce/v2/products", params={"pageSize": 100})
         pycommerce = await self.call("pycommerce", "GET", "/api/products", params={"tenant": self.slug})
+        aerostack = await self.call("page", "GET", f"{self.window}/products", params={"limit": 100})
         seen = [
             {one["name"]: (Decimal(one["price"]), one["stock_quantity"], uuid(one["id"])) for one in store["results"]},
             {
@@ -65,9 +71,11 @@ class Story:
             },
             {one["name"]: (Decimal(one["price"]), one["stock"], one["id"]) for one in commerce["data"]},
             {one["name"]: (Decimal(one["price"]), one["stock"], one["id"]) for one in pycommerce["products"]},
+            {one["name"]: (Decimal(one["price"]), one["stock"], one["id"]) for one in aerostack["products"]},
         ]
-        assert seen[0] == seen[1] == seen[2] == seen[3], seen
-        assert store["count"] == merchant["count"] == commerce["pagination"]["totalItems"] == pycommerce["count"]
+        assert all(one == seen[0] for one in seen), seen
+        totals = {store["count"], merchant["count"], commerce["pagination"]["totalItems"], pycommerce["count"]}
+        assert totals == {aerostack["total"]}
         return seen[0]
 
     async def stock(self) -> dict[str, int]:
@@ -79,6 +87,8 @@ class Story:
         baas = await self.call("baas", "GET", f"/api/platform/orders/{spelled}/")
         commerce = await self.call("commerce", "GET", f"/commerce/v2/orders/{ident}")
         pycommerce = await self.call("pycommerce", "GET", f"/api/orders/{ident}")
+        whose = {"email": baas["customer"]["email"]}
+        aerostack = await self.call("aerostack", "GET", f"{self.window}/orders/{ident}", params=whose)
         amounts = [
             {name: Decimal(baas[name]) for name in ("subtotal", "shipping", "tax", "total")},
             {name: Decimal(commerce[name]) for name in ("subtotal", "shipping", "tax", "total")},
@@ -88,36 +98,45 @@ class Story:
                 "tax": Decimal(pycommerce["tax"]),
                 "total": Decimal(pycommerce["total"]),
             },
+            {
+                "subtotal": Decimal(aerostack["subtotal"]),
+                "shipping": Decimal(aerostack["shipping_total"]),
+                "tax": Decimal(aerostack["tax_total"]),
+                "total": Decimal(aerostack["grand_total"]),
+            },
         ]
-        assert amounts[0] == amounts[1] == amounts[2], amounts
+        assert all(one == amounts[0] for one in amounts), amounts
         assert amounts[0]["total"] == amounts[0]["subtotal"] + amounts[0]["shipping"] + amounts[0]["tax"]
         lines = [
             Counter({uuid(one["product_id"]): one["quantity"] for one in baas["items"]}),
             Counter({one["productId"]: one["quantity"] for one in commerce["items"]}),
             Counter({one["product_id"]: one["quantity"] for one in pycommerce["items"]}),
+            Counter({one["product_id"]: one["quantity"] for one in aerostack["items"]}),
         ]
-        assert lines[0] == lines[1] == lines[2]
-        emails = {baas["customer"]["email"], commerce["customer"]["email"], pycommerce["customer"]["email"]}
-        assert len(emails) == 1
+        assert all(one == lines[0] for one in lines)
+        emails = {one["customer"]["email"] for one in (baas, commerce, pycommerce)} | {aerostack["email"]}
+        assert emails == {whose["email"]}
         paid = {baas["payment_status"], commerce["paymentStatus"], pycommerce["payment_status"]}
-        assert len(paid) == 1
-        said = (baas["status"], commerce["status"], pycommerce["status"])
+        assert paid == {aerostack["payment_status"]}
+        said = (baas["status"], commerce["status"], pycommerce["status"], aerostack["status"])
         (core,) = [name for name, words in WORDS.items() if words == said]
-        await self._listed(ident, said, amounts[0]["total"])
+        await self._listed(ident, said, amounts[0]["total"], whose)
         return core, amounts[0], paid.pop()
 
-    async def _listed(self, ident: str, said: tuple[str, str, str], total: Decimal) -> None:
+    async def _listed(self, ident: str, said: tuple[str, ...], total: Decimal, whose: dict[str, str]) -> None:
         baas = await self.call("baas", "GET", "/api/platform/orders/", params={"status": said[0]})
         commerce = await self.call("commerce", "GET", "/commerce/v2/orders", params={"status": said[1]})
         pycommerce = await self.call(
             "pycommerce", "GET", "/api/orders", params={"tenant": self.slug, "status": said[2]}
         )
+        aerostack = await self.call("aerostack", "GET", f"{self.window}/orders", params={**whose, "limit": 100})
         found = [
             {uuid(one["id"]): Decimal(one["total"]) for one in baas["results"]},
             {one["id"]: Decimal(one["total"]) for one in commerce["data"]},
             {one["id"]: Decimal(one["total"]) for one in pycommerce["orders"]},
+            {one["id"]: Decimal(one["grand_total"]) for one in aerostack["orders"] if one["status"] == said[3]},
         ]
-        assert [one.get(ident) for one in found] == [total] * 3, (said, found)
+        assert [one.get(ident) for one in found] == [total] * 4, (said, found)
 
     async def move(self, dialect: str, ident: str, status: str, expect: int = 200) -> None:
         if dialect == "baas":
@@ -135,7 +154,8 @@ def uuid(spelled: str) -> str:
 
 
 async def opened(http: httpx.AsyncClient, rt: Runtime) -> Story:
-    """An owner registers through baas, and signs in through all three."""
+    """An owner registers through baas, and signs in through all three that have it. The fourth is a page's, with a
+    public key; where the owner speaks it, it is with the token of another."""
     email = f"owner-{os.urandom(5).hex()}@example.com"
     me = {"email": email, "password": PASSWORD}
     name = f"Story {os.urandom(4).hex()}"
@@ -153,6 +173,10 @@ async def opened(http: httpx.AsyncClient, rt: Runtime) -> Story:
     story = Story(http, host, uuid(tenant["id"]), tenant["slug"], "", owner)
     story.key = (await story.call("baas", "POST", "/api/platform/api-keys/", {"name": "Shop"}, 201))["key"]
     story.owner["shopper"] = {"Host": host, "X-API-Key": story.key}
+    public = {"name": "Page", "type": "publishable"}
+    key = (await story.call("baas", "POST", "/api/platform/api-keys/", public, 201))["key"]
+    story.owner["page"] = {"Authorization": f"Bearer {key}"}
+    story.owner["aerostack"] = owner["baas"]
     settings = {"tax_percentage": "8.875", "flat_shipping_rate": "4.95", "payment_provider": "manual"}
     await story.call("baas", "PATCH", "/api/platform/settings/", settings)
     express = {"code": "express", "name": "Express", "price": "14.99"}
@@ -210,6 +234,18 @@ async def sell_in_pycommerce(story: Story, product: str, pieces: int, status: in
     return str((await story.call("pycommerce", "POST", "/api/orders", body, status)).get("id"))
 
 
+async def sell_in_aerostack(story: Story, product: str, pieces: int) -> str:
+    """A guest on the shop's page fills a cart under an id of the page's own and checks out."""
+    cart = f"cart-{os.urandom(5).hex()}"
+    item = {"productId": product, "quantity": pieces}
+    shown = await story.call("page", "POST", f"{story.window}/cart/{cart}/items", item)
+    address = {**ADDRESS, "line1": "456 Park Ave"}
+    body = {"cartId": cart, "email": "john@example.com", "shippingAddress": address}
+    made = await story.call("page", "POST", f"{story.window}/checkout", body, 201)
+    assert made["order"]["grand_total"] == shown["grand_total"]
+    return str(made["order"]["id"])
+
+
 async def test_one_shop_in_every_dialect(http: httpx.AsyncClient, site_rt: Runtime) -> None:
     story = await opened(http, site_rt)
     products = await fill(story)
@@ -222,19 +258,25 @@ async def test_one_shop_in_every_dialect(http: httpx.AsyncClient, site_rt: Runti
     assert await story.stock() == {"Desk Lamp": 15, "Trail Shoe": 12}
     third = await sell_in_pycommerce(story, shoe, 5)
     assert await story.stock() == {"Desk Lamp": 15, "Trail Shoe": 7}
+    fourth = await sell_in_aerostack(story, lamp, 1)
+    assert await story.stock() == {"Desk Lamp": 14, "Trail Shoe": 7}
     wanted = {
         first: ("99.99", "4.95", "8.87", "113.81"),
         second: ("66.66", "4.95", "5.92", "77.53"),
         third: ("447.50", "14.99", "39.72", "502.21"),
+        fourth: ("33.33", "4.95", "2.96", "41.24"),
     }
     for ident, amounts in wanted.items():
         status, found, paid = await story.order(ident)
         assert (status, paid) == ("pending", "unpaid")
         assert tuple(map(str, found.values())) == amounts
 
-    # John bought in two dialects and is one customer; Jane's account sees her own order and no other.
-    shown = [(await story.call("pycommerce", "GET", f"/api/orders/{one}"))["customer"]["id"] for one in (second, third)]
-    assert shown[0] == shown[1]
+    # John bought in three dialects and is one customer; Jane's account sees her own order and no other.
+    shown = [
+        (await story.call("pycommerce", "GET", f"/api/orders/{one}"))["customer"]["id"]
+        for one in (second, third, fourth)
+    ]
+    assert len(set(shown)) == 1
     login = await http.post(
         "/api/auth/login", json={"email": "jane@example.com", "password": PASSWORD}, headers={"Host": story.host}
     )
@@ -260,15 +302,15 @@ async def test_one_shop_in_every_dialect(http: httpx.AsyncClient, site_rt: Runti
 
     # Let go in one, the pieces are back in all.
     await story.move("commerce", second, "cancelled")
-    assert await story.stock() == {"Desk Lamp": 17, "Trail Shoe": 7}
+    assert await story.stock() == {"Desk Lamp": 16, "Trail Shoe": 7}
     assert (await story.order(second))[0] == "cancelled"
     await story.move("commerce", third, "refunded")
-    assert await story.stock() == {"Desk Lamp": 17, "Trail Shoe": 12}
+    assert await story.stock() == {"Desk Lamp": 16, "Trail Shoe": 12}
     assert (await story.order(third))[::2] == ("refunded", "refunded")
 
 
 async def test_the_last_pieces_are_sold_once_whoever_asks(http: httpx.AsyncClient, site_rt: Runtime) -> None:
-    """Five pieces, twenty buyers at once, half through each of two dialects."""
+    """Five pieces, thirty buyers at once, a third through each of three dialects."""
     story = await opened(http, site_rt)
     lamp = {"name": "Lamp", "price": 10, "stock": 5}
     ident = (await story.call("commerce", "POST", "/commerce/v2/products", lamp, 201))["id"]
@@ -280,12 +322,19 @@ async def test_the_last_pieces_are_sold_once_whoever_asks(http: httpx.AsyncClien
         "items": [{"product_id": ident, "quantity": 1}],
         "payment_method": "cod",
     }
-    tries = [("/commerce/v2/orders", commerce, "commerce"), ("/api/orders", pycommerce, "pycommerce")] * 10
+    item = {"productId": ident, "quantity": 1}
+    for number in range(10):
+        await story.call("page", "POST", f"{story.window}/cart/rival-{number}/items", item)
+    tries: list[tuple[str, Any, str]] = []
+    for number in range(10):
+        page = {"cartId": f"rival-{number}", "email": f"rival{number}@example.com"}
+        tries += [("/commerce/v2/orders", commerce, "commerce"), ("/api/orders", pycommerce, "pycommerce")]
+        tries += [(f"{story.window}/checkout", page, "page")]
     answers = await asyncio.gather(
         *(http.post(path, json=body, headers=story.owner[dialect]) for path, body, dialect in tries)
     )
     said = Counter(answer.status_code for answer in answers)
-    assert said[201] == 5 and said[422] + said[409] == 15, said
+    assert said[201] == 5 and said[422] + said[409] == 25, said
     assert await story.stock() == {"Lamp": 0}
 
 
