@@ -1,5 +1,5 @@
 -- The access log: every API request of a tenant, kept for a set time. A row is what one process saw of one tenant within
--- one second, packed together (docs/adr/0013): the request itself must not pay for a row of its own. Partitioned by day;
+-- one second, packed together (docs/adr/0014): the request itself must not pay for a row of its own. Partitioned by day;
 -- the days stand in a schema that the serving role can't reach, so that no row is seen past the parent's policies.
 create table access_log (
   tenant_id uuid not null,
