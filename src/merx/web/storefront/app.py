@@ -29,6 +29,7 @@ async def prepare(request: PageRequest) -> Mapping[str, Any]:
         "customer": found.customer,
         "item_count": found.item_count,
         "home": home(request, found.shop),
+        "path": request.scope["path"],
         "theme_sheets": (),
         "amount": lambda minor: Money(minor, found.settings.currency),
         "sized": pictures.srcset,
