@@ -39,6 +39,7 @@ from merx.runtime import Runtime
 from merx.settings import Settings
 from merx.web.assets import assets
 from merx.web.callbacks import Callbacks
+from merx.web.dashboard.app import FACE as DASHBOARD
 from merx.web.face import Face
 from merx.web.hosts import Faces
 from merx.web.landing.app import landing
@@ -52,7 +53,7 @@ from merx.web.unsubscribe import Unsubscribe
 log = logging.getLogger("merx")
 
 DIALECTS: tuple[Dialect, ...] = (AEROSTACK, BAAS, COMMERCE, PYCOMMERCE, REFERENCE)
-FACES: tuple[Face, ...] = (landing(DIALECTS), STOREFRONT, CONSENT)
+FACES: tuple[Face, ...] = (landing(DIALECTS), DASHBOARD, STOREFRONT, CONSENT)
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:

@@ -24,6 +24,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 ICONS = "vendor/lucide-1.62.0/icons.svg"
 
 SHEETS: dict[str, tuple[str, ...]] = {
+    "dashboard.css": ("tokens.css", "base.css", "dashboard.css"),
     "landing.css": ("tokens.css", "base.css", "landing.css"),
     "storefront.css": ("tokens.css", "base.css", "storefront.css"),
     "oauth.css": ("tokens.css", "base.css", "oauth.css"),

@@ -81,6 +81,9 @@ class Form:
         for name, value in pairs:
             self._add(name, value)
 
+    def add(self, name: str, value: str) -> None:
+        self._values.setdefault(name, []).append(value)
+
     def _add(self, name: str, value: str) -> None:
         if "\0" in value or "\0" in name:
             raise HttpError(400, "malformed_form", "The character U+0000 is not allowed in a form.")

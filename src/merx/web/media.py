@@ -15,7 +15,7 @@ from merx.kernel.ids import TenantId
 from merx.runtime import Runtime
 
 PREFIX = "/media"
-_ADDRESS = re.compile(r"/media/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/([0-9a-f]{32})-([0-9]{1,4})\.webp", re.ASCII)
+_ADDRESS = re.compile(r"/media/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/([0-9a-f]{32})-([0-9]{3,4})\.webp")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 

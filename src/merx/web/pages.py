@@ -5,6 +5,7 @@ gave is an error, never an empty string; everything is escaped unless it is Mark
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -59,6 +60,7 @@ def environment() -> jinja2.Environment:
         ago=_ago, exact=_exact, day=_day, lines=formats.lines, size=formats.size,
     )  # fmt: skip
     made.globals.update(asset=assets().address, icon=icon, Form=Form, currency_symbol=formats.currency_symbol)
+    made.globals.update(once_name=lambda: secrets.token_urlsafe(18))
     return made
 
 
@@ -85,7 +87,8 @@ def compose(request: PageRequest, template: str, **values: Any) -> str:
         "locale": formats.DEFAULT_LOCALE,
         "now": datetime.now().astimezone(),
         "face": face,
-        "address": address(request),
+        "path": request.scope["path"],
+        "address": lambda **changes: address(request, **changes),
         "query": _query(request),
         "partial": request.partial,
         "may": _may(request),

@@ -109,6 +109,12 @@ MEMBERS = f"""
 select {_MEMBER} from members m join staff s on s.id = m.staff_id where m.tenant_id = $1
 order by m.number limit $2 offset $3
 """
+NAMES = """
+select s.id, coalesce(nullif(trim(s.first_name || ' ' || s.last_name), ''), s.email)
+from members m join staff s on s.id = m.staff_id where m.tenant_id = $1 and m.staff_id = any($2::uuid[])
+union all
+select k.id, k.name from api_keys k where k.tenant_id = $1 and k.id = any($2::uuid[])
+"""
 COUNT_MEMBERS = "select count(*) from members where tenant_id = $1"
 LOCK_MEMBERSHIP = "select role, permissions from members where tenant_id = $1 and staff_id = $2 for no key update"
 LOCK_OWNERS = """
@@ -290,6 +296,11 @@ async def members(tx: Tx, limit: int, offset: int) -> list[Member]:
 
 async def count_members(tx: Tx) -> int:
     return _count(await tx.row(COUNT_MEMBERS))
+
+
+async def names(tx: Tx, actors: Sequence[UUID]) -> dict[UUID, str]:
+    """What people call the members and keys among these."""
+    return {row[0]: row[1] for row in await tx.rows(NAMES, list(actors))}
 
 
 async def lock_membership(tx: Tx, staff: StaffId) -> tuple[Role, tuple[str, ...]] | None:

@@ -71,6 +71,13 @@ async def get_product_by_slug(rt: Runtime, ctx: Ctx, slug: str, hidden: bool = F
         return _found(await store.get_product(tx, slug, not hidden))
 
 
+async def kept_products(rt: Runtime, ctx: Ctx, products: Sequence[ProductId]) -> tuple[Product, ...]:
+    """As merchants see them, hidden or not, in the order of their ids; what is not there is left out."""
+    ctx.require("products:read")
+    async with rt.db.begin(ctx) as tx:
+        return await store.kept_products(tx, products)
+
+
 async def list_categories(rt: Runtime, ctx: Ctx) -> CategoryList:
     """All of them, flat, parents before their children; dialects make trees of it."""
     _may_read(ctx, hidden=False)

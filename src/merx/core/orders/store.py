@@ -36,8 +36,8 @@ TABLES = ("orders", "order_lines", "order_history", "shipments")
 _NAMES = """id number customer_id email customer_name phone status payment_status stock_state hold_expires_at currency
   subtotal_minor discount_minor shipping_minor tax_minor total_minor tax_included coupon_id coupon_code shipping_method
   payment_method shipping_address billing_address notes cart_id source flagged created_at updated_at""".split()
-_COLUMNS = ", ".join(f"o.{name}" for name in _NAMES)
-_LINES = """(
+COLUMNS = ", ".join(f"o.{name}" for name in _NAMES)
+LINES = """(
   select coalesce(json_agg(json_build_array(l.id, l.product_id, l.variant_id, l.sku, l.name, l.variant_title, l.image,
     l.quantity, l.unit_minor, l.total_minor, l.discount_minor, l.tax_minor) order by l.position), '[]')
   from order_lines l where l.tenant_id = $1 and l.order_id = o.id) as lines"""
@@ -82,12 +82,12 @@ with drawn as (
 update orders o set number = drawn.last from drawn where o.tenant_id = $1 and o.id = $2
 returning o.number
 """
-GET = f"select {_COLUMNS}, {_LINES} from orders o where o.tenant_id = $1 and o.id = $2 and o.number is not null"
+GET = f"select {COLUMNS}, {LINES} from orders o where o.tenant_id = $1 and o.id = $2 and o.number is not null"
 LOCK = f"{GET} for no key update of o"
 GET_MANY = f"""
-select {_COLUMNS}, {_LINES} from orders o where o.tenant_id = $1 and o.id = any($2::uuid[]) and o.number is not null
+select {COLUMNS}, {LINES} from orders o where o.tenant_id = $1 and o.id = any($2::uuid[]) and o.number is not null
 """
-DETAIL = f"select {_COLUMNS}, {_LINES}, {_DETAIL} from orders o where o.tenant_id = $1 and o.id = $2"
+DETAIL = f"select {COLUMNS}, {LINES}, {_DETAIL} from orders o where o.tenant_id = $1 and o.id = $2"
 MOVE = """
 with before as (
   select id, status from orders where tenant_id = $1 and id = $2 for no key update),
@@ -162,7 +162,7 @@ def _page_statements() -> dict[tuple[str, ...], tuple[str, str]]:
         where = "".join(f" and {_FILTERS[name].format(f'${place + 2}')}" for place, name in enumerate(chosen))
         last = len(chosen) + 2
         page = f"""
-select {_COLUMNS}, {_LINES} from orders o where o.tenant_id = $1{where}
+select {COLUMNS}, {LINES} from orders o where o.tenant_id = $1{where}
 order by o.created_at desc, o.id desc limit ${last} offset ${last + 1}"""
         made[chosen] = (page, f"select count(*) from orders o where o.tenant_id = $1{where}")
     return made
@@ -178,7 +178,7 @@ _history = msgspec.json.Decoder(list[HistoryEntry])
 _shipments = msgspec.json.Decoder(list[Shipment])
 
 
-def _order(row: Any) -> Order:
+def as_order(row: Any) -> Order:
     values = list(row[: len(_NAMES)])
     values[6], values[7], values[8] = Status(row[6]), PaymentStatus(row[7]), StockState(row[8])
     values[21] = _address.decode(row[21]) if row[21] else None
@@ -251,17 +251,17 @@ async def number(tx: Tx, order_id: OrderId) -> int:
 
 async def get(tx: Tx, order_id: OrderId) -> Order | None:
     row = await tx.row(GET, order_id)
-    return _order(row) if row else None
+    return as_order(row) if row else None
 
 
 async def get_many(tx: Tx, wanted: Sequence[OrderId]) -> dict[OrderId, Order]:
-    return {order.id: order for order in map(_order, await tx.rows(GET_MANY, list(wanted)))}
+    return {order.id: order for order in map(as_order, await tx.rows(GET_MANY, list(wanted)))}
 
 
 async def lock(tx: Tx, order_id: OrderId) -> Order | None:
     """The order, held until the transaction ends: before its payments and before any stock."""
     row = await tx.row(LOCK, order_id)
-    return _order(row) if row else None
+    return as_order(row) if row else None
 
 
 async def tenant_of(db: Database, order_id: OrderId) -> TenantId | None:
@@ -276,7 +276,7 @@ async def detail(tx: Tx, order_id: OrderId) -> OrderDetail | None:
         return None
     payments, refunds, history, shipments = row[len(_NAMES) + 1 :]
     return OrderDetail(
-        _order(row),
+        as_order(row),
         _payments.decode(payments),
         _refunds.decode(refunds),
         _history.decode(history),
@@ -298,9 +298,9 @@ async def page(tx: Tx, query: OrderQuery) -> OrderPage:
     args = [given[name] for name in chosen]
     rows = await tx.rows(listing, *args, query.limit, query.offset)
     if query.offset == 0 and len(rows) < query.limit:
-        return OrderPage([_order(row) for row in rows], len(rows))
+        return OrderPage([as_order(row) for row in rows], len(rows))
     counted = await tx.row(counting, *args)
-    return OrderPage([_order(row) for row in rows], counted[0] if counted else 0)
+    return OrderPage([as_order(row) for row in rows], counted[0] if counted else 0)
 
 
 async def of_email(tx: Tx, email: str, limit: int, offset: int) -> OrderSummaries:

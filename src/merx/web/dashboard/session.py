@@ -1,0 +1,84 @@
+"""Getting in and out: signing in and up, a forgotten password, signing out."""
+
+from __future__ import annotations
+
+from litestar import get, post
+
+from merx.core.auth import service as auth
+from merx.edge.client import address_bucket
+from merx.edge.limits import Limiter
+from merx.kernel.errors import Kind, MerxError
+from merx.web.face import PUBLIC, SIGNED_IN
+from merx.web.forms import Form
+from merx.web.pages import Page, PageRequest, inside, redirect, render
+
+HOME = "/dashboard"
+SIGN_UPS_A_MINUTE = 60
+CURRENCIES = (
+    ("USD", "US dollar"), ("EUR", "Euro"), ("GBP", "British pound"), ("INR", "Indian rupee"), ("JPY", "Japanese yen"),
+    ("AUD", "Australian dollar"), ("BRL", "Brazilian real"), ("CAD", "Canadian dollar"), ("CHF", "Swiss franc"),
+    ("CNY", "Chinese yuan"), ("DKK", "Danish krone"), ("MXN", "Mexican peso"), ("NOK", "Norwegian krone"),
+    ("PLN", "Polish złoty"), ("SEK", "Swedish krona"), ("SGD", "Singapore dollar"), ("ZAR", "South African rand"),
+)  # fmt: skip
+
+
+def _limiter(request: PageRequest) -> Limiter:
+    limiter = request.visit.limiter
+    assert limiter is not None
+    return limiter
+
+
+@get("/sign-in", needs=PUBLIC)
+async def sign_in_page(request: PageRequest) -> Page:
+    if request.visit.credential is not None:
+        return redirect(request, inside(request.query_params.get("next"), HOME))
+    return render(request, "session/sign_in.html", form=Form({"next": request.query_params.get("next", "")}))
+
+
+@post("/sign-in", needs=PUBLIC)
+async def sign_in(request: PageRequest) -> Page:
+    form = await Form.read(request)
+    email = form.text("email")
+    try:
+        async with _limiter(request).sign_in(email, request.visit.address):
+            found = await auth.sign_in(request.rt, email, form.value("password"), source="dashboard")
+    except MerxError as wrong:
+        if wrong.kind is not Kind.UNAUTHENTICATED:
+            return render(request, "session/sign_in.html", form=form.refused(wrong))
+        form.summary.append("No account has this e-mail and password.")
+        return render(request, "session/sign_in.html", form=form, status=401)
+    await request.visitor.sign_in(found.tokens)
+    return redirect(request, inside(form.text("next"), HOME))
+
+
+@get("/sign-up", needs=PUBLIC)
+async def sign_up_page(request: PageRequest) -> Page:
+    if request.visit.credential is not None:
+        return redirect(request, HOME)
+    return render(request, "session/sign_up.html", form=Form({"currency": "USD"}), currencies=CURRENCIES)
+
+
+@post("/sign-up", needs=PUBLIC)
+async def sign_up(request: PageRequest) -> Page:
+    form = await Form.read(request)
+    wanted = auth.Registration(
+        form.text("business_name"), form.text("email"), form.value("password"), form.text("first_name"),
+        form.text("last_name"), form.text("currency") or "USD",
+    )  # fmt: skip
+    try:
+        await _limiter(request).spend(f"signup:{address_bucket(request.visit.address)}", SIGN_UPS_A_MINUTE, 60)
+        made = await auth.register(request.rt, wanted, source="dashboard")
+    except MerxError as wrong:
+        return render(request, "session/sign_up.html", form=form.refused(wrong), currencies=CURRENCIES)
+    await request.visitor.sign_in(made.tokens)
+    return redirect(request, HOME, said=f"{made.tenant.name} is open.")
+
+
+@post("/sign-out", needs=SIGNED_IN)
+async def sign_out(request: PageRequest) -> Page:
+    await auth.sign_out(request.rt, request.ctx)
+    request.visitor.sign_out()
+    return redirect(request, "/dashboard/sign-in", said="You have signed out.")
+
+
+ROUTES = [sign_in_page, sign_in, sign_up_page, sign_up, sign_out]
