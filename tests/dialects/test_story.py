@@ -1,6 +1,6 @@
 """One shop, every dialect: what one writes the others show at once, to the cent and to the piece.
 
-All of it over HTTP, as four programs would do it that know nothing of each other."""
+All of it over HTTP, as five programs would do it that know nothing of each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from merx.kernel.context import system
 from merx.kernel.ids import PLATFORM_TENANT, TenantId
 from merx.runtime import Runtime
 
+REFERENCE = "/reference/v1"
 ADDRESS = {"city": "Metropolis", "state": "NY", "postal_code": "10001", "country": "US"}
 WORDS = {
     "pending": ("pending", "pending", "pending", "pending"),
@@ -44,6 +45,7 @@ class Story:
     slug: str
     key: str
     owner: dict[str, dict[str, str]]  # dialect -> headers of the owner's own session there
+    sent: list[tuple[str, str, int]] = field(default_factory=list)  # every request of this shop, with its status
 
     @property
     def window(self) -> str:
@@ -52,17 +54,23 @@ class Story:
 
     async def call(self, dialect: str, method: str, path: str, body: Any = None, status: int = 200, **more: Any) -> Any:
         headers = {**self.owner[dialect], **more.pop("headers", {})}
-        answer = await self.http.request(method, path, json=body, headers=headers, **more)
+        answer = await self.send(method, path, json=body, headers=headers, **more)
         assert answer.status_code == status, (dialect, method, path, answer.status_code, answer.text)
         return json.loads(answer.content, parse_float=Decimal) if answer.content else None
 
+    async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        answer = await self.http.request(method, path, **more)
+        self.sent.append((method, path, answer.status_code))
+        return answer
+
     async def shelves(self) -> dict[str, tuple[Decimal, int, str]]:
-        """Every product by name with price, stock and id; the five places that show them must agree."""
+        """Every product by name with price, stock and id; the six places that show them must agree."""
         store = await self.call("shopper", "GET", "/api/store/products/", params={"per_page": 100})
         merchant = await self.call("baas", "GET", "/api/platform/products/", params={"per_page": 100})
         commerce = await self.call("commerce", "GET", "/commerce/v2/products", params={"pageSize": 100})
         pycommerce = await self.call("pycommerce", "GET", "/api/products", params={"tenant": self.slug})
         aerostack = await self.call("page", "GET", f"{self.window}/products", params={"limit": 100})
+        reference = await self.call("reference", "GET", f"{REFERENCE}/products", params={"limit": 100})
         seen = [
             {one["name"]: (Decimal(one["price"]), one["stock_quantity"], uuid(one["id"])) for one in store["results"]},
             {
@@ -72,10 +80,11 @@ class Story:
             {one["name"]: (Decimal(one["price"]), one["stock"], one["id"]) for one in commerce["data"]},
             {one["name"]: (Decimal(one["price"]), one["stock"], one["id"]) for one in pycommerce["products"]},
             {one["name"]: (Decimal(one["price"]), one["stock"], one["id"]) for one in aerostack["products"]},
+            {one["name"]: (Decimal(one["price"]), one["stock"], uuid(one["id"])) for one in reference},
         ]
         assert all(one == seen[0] for one in seen), seen
         totals = {store["count"], merchant["count"], commerce["pagination"]["totalItems"], pycommerce["count"]}
-        assert totals == {aerostack["total"]}
+        assert totals == {aerostack["total"]} == {len(reference)}
         return seen[0]
 
     async def stock(self) -> dict[str, int]:
@@ -138,6 +147,30 @@ class Story:
         ]
         assert [one.get(ident) for one in found] == [total] * 4, (said, found)
 
+    async def users(self) -> dict[str, tuple[str, str]]:
+        """Every user by e-mail, with id and status; those who list them must agree."""
+        baas = await self.call("baas", "GET", "/api/platform/customers/", params={"per_page": 100})
+        reference = await self.call("reference", "GET", f"{REFERENCE}/users", params={"limit": 100})
+        found = {one["email"]: (uuid(one["id"]), one["status"]) for one in reference}
+        assert found.keys() == {one["email"] for one in baas["results"]} and len(reference) == baas["count"]
+        return found
+
+    async def log(self) -> list[dict[str, Any]]:
+        """All of it, once it holds what was sent."""
+        for _ in range(50):
+            found: list[dict[str, Any]] = []
+            while True:
+                params = {"limit": 100, "offset": len(found)}
+                answer = await self.http.get(f"{REFERENCE}/logs", params=params, headers=self.owner["reference"])
+                found += answer.json()
+                if len(answer.json()) < 100:
+                    break
+            found = [one for one in found if one["path"] != f"{REFERENCE}/logs"]
+            if len(found) >= len(self.sent):
+                break
+            await asyncio.sleep(0.2)
+        return found
+
     async def move(self, dialect: str, ident: str, status: str, expect: int = 200) -> None:
         if dialect == "baas":
             path = f"/api/platform/orders/{ids.encode('ord', UUID(ident))}/status/"
@@ -155,7 +188,7 @@ def uuid(spelled: str) -> str:
 
 async def opened(http: httpx.AsyncClient, rt: Runtime) -> Story:
     """An owner registers through baas, and signs in through all three that have it. The fourth is a page's, with a
-    public key; where the owner speaks it, it is with the token of another."""
+    public key; where the owner speaks it, it is with the token of another. The fifth is a program's, with a key."""
     email = f"owner-{os.urandom(5).hex()}@example.com"
     me = {"email": email, "password": PASSWORD}
     name = f"Story {os.urandom(4).hex()}"
@@ -177,6 +210,9 @@ async def opened(http: httpx.AsyncClient, rt: Runtime) -> Story:
     key = (await story.call("baas", "POST", "/api/platform/api-keys/", public, 201))["key"]
     story.owner["page"] = {"Authorization": f"Bearer {key}"}
     story.owner["aerostack"] = owner["baas"]
+    program = {"name": "Program", "type": "secret", "scopes": ["*"]}
+    key = (await story.call("baas", "POST", "/api/platform/api-keys/", program, 201))["key"]
+    story.owner["reference"] = {"Authorization": f"Bearer {key}"}
     settings = {"tax_percentage": "8.875", "flat_shipping_rate": "4.95", "payment_provider": "manual"}
     await story.call("baas", "PATCH", "/api/platform/settings/", settings)
     express = {"code": "express", "name": "Express", "price": "14.99"}
@@ -246,6 +282,31 @@ async def sell_in_aerostack(story: Story, product: str, pieces: int) -> str:
     return str(made["order"]["id"])
 
 
+async def sell_in_reference(story: Story, product: str, pieces: int, email: str = "john@example.com") -> str:
+    """A program orders for a user and pays with a payment method that the provider knows. What it is told of the order
+    is what the others will show."""
+    user = (await story.users())[email][0]
+    body = {
+        "userId": ids.encode("usr", UUID(user)),
+        "items": [{"productId": ids.encode("prod", UUID(product)), "quantity": pieces}],
+        "shippingAddress": {"street": "456 Park Ave", "city": "Metropolis", "zipCode": "10001", "country": "US"},
+    }
+    made = await story.call("reference", "POST", f"{REFERENCE}/orders", body, 201)
+    status, amounts, paid = await story.order(uuid(made["id"]))
+    assert (made["status"], made["paymentStatus"]) == (status, paid) == ("pending", "unpaid")
+    assert {name: made[name] for name in amounts} == amounts
+    payment = {
+        "orderId": made["id"],
+        "paymentMethodId": "pm_card_visa",
+        "amount": float(made["total"]),
+        "currency": made["currency"],
+    }
+    await story.call("reference", "POST", f"{REFERENCE}/payments", {**payment, "amount": 1}, 400)
+    taken = await story.call("reference", "POST", f"{REFERENCE}/payments", payment)
+    assert (taken["amount"], taken["status"]) == (made["total"], "succeeded")
+    return uuid(made["id"])
+
+
 async def test_one_shop_in_every_dialect(http: httpx.AsyncClient, site_rt: Runtime) -> None:
     story = await opened(http, site_rt)
     products = await fill(story)
@@ -260,6 +321,10 @@ async def test_one_shop_in_every_dialect(http: httpx.AsyncClient, site_rt: Runti
     assert await story.stock() == {"Desk Lamp": 15, "Trail Shoe": 7}
     fourth = await sell_in_aerostack(story, lamp, 1)
     assert await story.stock() == {"Desk Lamp": 14, "Trail Shoe": 7}
+    await story.call("baas", "PATCH", "/api/platform/settings/", {"payment_provider": "stripe"})
+    fifth = await sell_in_reference(story, lamp, 2)
+    assert await story.stock() == {"Desk Lamp": 12, "Trail Shoe": 7}
+    assert (await story.order(fifth))[::2] == ("confirmed", "paid")
     wanted = {
         first: ("99.99", "4.95", "8.87", "113.81"),
         second: ("66.66", "4.95", "5.92", "77.53"),
@@ -271,19 +336,23 @@ async def test_one_shop_in_every_dialect(http: httpx.AsyncClient, site_rt: Runti
         assert (status, paid) == ("pending", "unpaid")
         assert tuple(map(str, found.values())) == amounts
 
-    # John bought in three dialects and is one customer; Jane's account sees her own order and no other.
+    # John bought in four dialects and is one customer; Jane's account sees her own order and no other.
     shown = [
         (await story.call("pycommerce", "GET", f"/api/orders/{one}"))["customer"]["id"]
-        for one in (second, third, fourth)
+        for one in (second, third, fourth, fifth)
     ]
-    assert len(set(shown)) == 1
-    login = await http.post(
-        "/api/auth/login", json={"email": "jane@example.com", "password": PASSWORD}, headers={"Host": story.host}
+    users = await story.users()
+    assert set(shown) == {users["john@example.com"][0]} and len(users) == 2
+    login = await story.send(
+        "POST",
+        "/api/auth/login",
+        json={"email": "jane@example.com", "password": PASSWORD},
+        headers={"Host": story.host},
     )
     jane = {"Authorization": f"Bearer {login.json()['access_token']}"}
-    hers = (await http.get("/api/orders", params={"tenant": story.slug}, headers=jane)).json()
+    hers = (await story.send("GET", "/api/orders", params={"tenant": story.slug}, headers=jane)).json()
     assert [one["id"] for one in hers["orders"]] == [first]
-    assert (await http.get(f"/commerce/v2/orders/{second}", headers=jane)).status_code == 404
+    assert (await story.send("GET", f"/commerce/v2/orders/{second}", headers=jane)).status_code == 404
 
     # Placed in one, moved on in another.
     await story.move("commerce", first, "confirmed")
@@ -302,11 +371,23 @@ async def test_one_shop_in_every_dialect(http: httpx.AsyncClient, site_rt: Runti
 
     # Let go in one, the pieces are back in all.
     await story.move("commerce", second, "cancelled")
-    assert await story.stock() == {"Desk Lamp": 16, "Trail Shoe": 7}
+    assert await story.stock() == {"Desk Lamp": 14, "Trail Shoe": 7}
     assert (await story.order(second))[0] == "cancelled"
     await story.move("commerce", third, "refunded")
-    assert await story.stock() == {"Desk Lamp": 16, "Trail Shoe": 12}
+    assert await story.stock() == {"Desk Lamp": 14, "Trail Shoe": 12}
     assert (await story.order(third))[::2] == ("refunded", "refunded")
+    await story.move("commerce", fifth, "refunded")
+    assert (await story.order(fifth))[::2] == ("refunded", "refunded")
+    assert await story.stock() == {"Desk Lamp": 16, "Trail Shoe": 12}
+
+    # And the log shows exactly these requests, whichever dialect they were made in.
+    logged = await story.log()
+    assert Counter((one["method"], one["path"], one["status"]) for one in logged) == Counter(story.sent)
+    assert {one["api"] for one in logged} == {"aerostack", "baas", "commerce", "pycommerce", "reference"}
+    assert all(one["level"] == ("info" if one["status"] < 400 else "warn") for one in logged)
+    assert [
+        one["message"] for one in logged if one["path"] == f"/commerce/v2/orders/{second}" and one["status"] == 404
+    ] == [f"User 'jane' accessed /commerce/v2/orders/{second} endpoint."]
 
 
 async def test_the_last_pieces_are_sold_once_whoever_asks(http: httpx.AsyncClient, site_rt: Runtime) -> None:
