@@ -220,6 +220,7 @@ async def test_at_a_shops_own_host_it_is_shown_where_it_lives(shop: Shop, browse
 
 async def test_a_real_browser_with_the_keyboard_alone(shop: Shop, site: Settings) -> None:
     """Signing in and allowing by keys, and Chromium follows the redirect that the policy has to name."""
+    from axe_playwright_python.async_playwright import Axe
     from playwright.async_api import async_playwright
     from tests.http_server import listener
 
@@ -241,6 +242,8 @@ async def test_a_real_browser_with_the_keyboard_alone(shop: Shop, site: Settings
         await page.keyboard.press("Enter")
         await page.get_by_role("button", name="Allow", exact=True).wait_for()
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        seen = await Axe().run(page)
+        assert seen.violations_count == 0, seen.generate_report()
         for _ in range(2):  # the link to another account, then Allow
             await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
