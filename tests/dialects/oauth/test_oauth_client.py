@@ -21,6 +21,7 @@ from merx.core.auth import service as auth
 from merx.db.dsn import Dsn
 from merx.edge.logs import clean, redact
 from merx.settings import Settings
+from merx.web.oauth.endpoints import TOKENS_A_MINUTE
 
 Open = Callable[..., Awaitable[Shop]]
 METHODS = ["client_secret_basic", "client_secret_post", "none"]
@@ -271,6 +272,19 @@ async def test_wrong_secrets_are_counted_a_client_and_address(shop: Shop) -> Non
     wrong(answer, 429, "temporarily_unavailable")
     assert int(answer.headers["retry-after"]) > 0
     other = await app_of(shop)
+    assert (await other.post("/oauth/token", grant_type="client_credentials")).status_code == 200
+
+
+async def test_tokens_are_limited_a_client_and_address(shop: Shop) -> None:
+    app, other = await app_of(shop), await app_of(shop)
+    ident = (str(app.made.client.id), app.made.secret or "")
+    async with httpx.AsyncClient(base_url=app.base, auth=ident, timeout=60) as http:
+        asked = [http.post("/oauth/token", data={"grant_type": "none"}) for _ in range(TOKENS_A_MINUTE)]
+        statuses = {one.status_code for one in await asyncio.gather(*asked)}
+        assert statuses == {400}
+        answer = await http.post("/oauth/token", data={"grant_type": "client_credentials"})
+    wrong(answer, 429, "temporarily_unavailable")
+    assert 0 < int(answer.headers["retry-after"]) <= 60
     assert (await other.post("/oauth/token", grant_type="client_credentials")).status_code == 200
 
 
