@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+from tests.databases import own_database
 from tests.mailroom import MailShop, mail_shop, post_office
 
 from merx.core.notifications import rules, service
@@ -29,12 +30,26 @@ from merx.core.notifications.model import (
     State,
 )
 from merx.db.database import Database
+from merx.db.dsn import Dsn
 from merx.kernel import ids, states
 from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Forbidden, Invalid, NotFound, Refused
 from merx.kernel.ids import CustomerId, NotificationId
 
 MAIL, SMS = Channel.EMAIL, Channel.SMS
+
+
+@pytest.fixture(scope="session")
+async def dsn(dsn: Dsn) -> Dsn:
+    """A database of its own: the workers of other tests would send what waits here."""
+    return await own_database(dsn, "notify")
+
+
+@pytest.fixture(scope="session")
+async def database(dsn: Dsn) -> AsyncIterator[Database]:
+    found = await Database.open(dsn.app, pool_size=8)
+    yield found
+    await found.close()
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ async def fill(merchant: Merchant) -> Merchant:
     ids["order"] = (await order(merchant))["id"]
     ids["customer"] = (await call("GET", "/customers/"))["results"][0]["id"]
     ids["delivery"] = (await deliveries(merchant))[0]["id"]
+    ids["notification"] = (await letters(merchant))[0]["id"]
     return merchant
 
 
@@ -101,6 +102,17 @@ async def deliveries(merchant: Merchant, ended: bool = False) -> list[Any]:
             return found
         await asyncio.sleep(0.1)
     raise AssertionError("the worker made no delivery")
+
+
+async def letters(merchant: Merchant, count: int = 1) -> list[Any]:
+    """What the worker has told people so far; waits for so many."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found: list[Any] = (await merchant.call("GET", "/notifications/"))["results"]
+        if len(found) >= count:
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError("the worker told nobody")
 
 
 LAMP = {

@@ -86,6 +86,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "POST /token/": {"email": "someone@example.com", "password": PASSWORD, "tenant": "nobody"},
     "POST /token/refresh/": {"refresh": "mrt_x"},
     "POST /token/revoke/": {"refresh": "mrt_x"},
+    "POST /password-reset/": {"email": "someone@example.com"},
+    "POST /password-reset/confirm/": {"token": "mpr_x", "password": PASSWORD},
     "POST /me/password/": {"current_password": PASSWORD, "password": "another-good-one"},
     "POST /team/": {
         "email": "new-person@example.com",

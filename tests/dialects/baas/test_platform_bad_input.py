@@ -97,6 +97,8 @@ async def test_every_body_that_is_none(untouched: Merchant, name: str) -> None:
         ("POST /register/", ["business_name", "email", "password"]),
         ("POST /token/", ["email", "password"]),
         ("POST /token/refresh/", ["refresh"]),
+        ("POST /password-reset/", ["email"]),
+        ("POST /password-reset/confirm/", ["password", "token"]),
         ("POST /me/password/", ["current_password", "password"]),
         ("POST /team/", ["email", "role"]),
         ("POST /api-keys/", ["name"]),
@@ -157,6 +159,7 @@ PARAMETERS: dict[str, list[str]] = {
     "created_from": TIMES,
     "created_to": TIMES,
     "state": ["no-such", ""],
+    "channel": ["no-such", "EMAIL", ""],
     "type": ["no.such", ""],
 }
 LISTS = [route for route in TABLE if route.handler.opt.get("asks")]

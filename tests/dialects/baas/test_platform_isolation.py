@@ -203,5 +203,5 @@ def test_every_route_names_its_permission() -> None:
         assert one.needs in SCOPES | {NOBODY, SIGNED_IN}, one.name
         assert bool(one.handler.guards) is (one.needs != NOBODY), one.name
     assert {one.path for one in TABLE if one.needs == NOBODY} == {
-        "/register/", "/token/", "/token/refresh/", "/token/revoke/",
+        "/register/", "/token/", "/token/refresh/", "/token/revoke/", "/password-reset/", "/password-reset/confirm/",
     }  # fmt: skip
