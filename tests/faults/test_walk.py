@@ -104,6 +104,14 @@ class Walk:
         request = CheckoutRequest(owner=owner_of(shopper), payment_method=method, token=token, coupon_code=code)
         self.story.append(f"{who} checks out {kind} coupon={coupon} {list(basket.values())}")
         refused: type[MerxError] | tuple[type[MerxError], ...] | None = None
+        waits = None if basket else self.at_a_page(who)
+        if waits is not None and kind != "page":
+            if self.till.payments[waits.page].outcome is Outcome.CAPTURED:  # type: ignore[index]
+                await self.expect(Refused, checkout.place(self.shop.rt, shopper, request))
+                self.known(waits)
+                return
+            self.model.page_left(waits)  # it is closed, and the cart is sold another way
+            basket = self.model.carts[who]
         if not basket:
             await self.nothing_in_it(shopper, request)
             return
@@ -129,6 +137,12 @@ class Walk:
             self.model.money(order)
         if kind == "page":
             order.page, order.runs_out = placed.payment.id, self.clock + 1800
+
+    def at_a_page(self, who: int) -> ModelOrder | None:
+        """The shopper's last order, where it still waits at its page."""
+        last = next((one for one in reversed(self.model.orders.values()) if one.shopper == who), None)
+        waits = last is not None and last.page is not None and last.status == "pending" and not last.page_ended
+        return last if waits else None
 
     async def nothing_in_it(self, shopper: Ctx, request: CheckoutRequest) -> None:
         """The same click again, or an empty cart: nothing new in either case."""
