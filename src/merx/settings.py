@@ -67,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True):
     log_level: str = "info"
     access_log: bool = True  # whether every tenant's requests are kept for its log
     log_days: int = 30  # for how long
+    theme_dir: Path | None = None  # templates and stylesheets that come before the storefront's own
     cache_bytes: int = 16 << 20  # the bound of each process's catalogue cache
 
     def with_port(self, host: str, port: int) -> Settings:
@@ -114,6 +115,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         log_level=read.value("LOG_LEVEL", _level, "debug, info, warning or error", "info"),
         access_log=read.value("ACCESS_LOG", _flag, "0 or 1", True),
         log_days=read.value("LOG_DAYS", _between(1, 3650), "a number of days between 1 and 3650", 30),
+        theme_dir=read.value("THEME_DIR", _folder, "a folder that exists", None),
         cache_bytes=read.value("CACHE_MB", _between(1, 4096), "megabytes between 1 and 4096", 16) << 20,
     )
     if (settings.admin_email is None) != (settings.admin_password is None):
@@ -146,6 +148,13 @@ class _Reader:
         except ValueError:
             shown = "" if name in _HIDDEN else f" (it is {raw!r})"
             raise WrongSetting(f"MERX_{name} must be {wanted}{shown}.") from None
+
+
+def _folder(raw: str) -> Path:
+    found = Path(raw).absolute()
+    if not found.is_dir():
+        raise ValueError(raw)
+    return found
 
 
 def _between(low: int, high: int) -> Callable[[str], int]:

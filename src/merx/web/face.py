@@ -269,7 +269,7 @@ def fail(request: PageRequest, error: MerxError) -> Page:
     visit.error = error
     status = error.status if isinstance(error, HttpError) else STATUS[error.kind]
     visitor = visitor_of(request.scope)
-    templates = environment()
+    templates = environment(visit.rt.settings.theme_dir if visit.rt else None)
     name = f"{visit.dialect}/error.html"
     wanted = name if visitor.values and name in templates.list_templates() else "shared/error.html"
     values = {

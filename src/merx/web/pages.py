@@ -45,19 +45,21 @@ class PageRequest(MerxRequest):
 
 
 @cache
-def environment() -> jinja2.Environment:
+def environment(theme: Path | None = None) -> jinja2.Environment:
+    """A theme's templates come before our own of the same name, and are read anew when they have changed."""
+    folders = [TEMPLATES] if theme is None else [theme, TEMPLATES]
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        auto_reload=False,
+        auto_reload=theme is not None,
         cache_size=-1,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters.update(
         money=_money, short_money=_short_money, plain=formats.plain, number=_number, percentage=_percentage,
-        ago=_ago, exact=_exact, day=_day, lines=formats.lines, size=formats.size,
+        ago=_ago, exact=_exact, day=_day, lines=formats.lines, address_lines=_address_lines, size=formats.size,
     )  # fmt: skip
     made.globals.update(asset=assets().address, icon=icon, Form=Form, currency_symbol=formats.currency_symbol)
     made.globals.update(once_name=lambda: secrets.token_urlsafe(18))
@@ -97,7 +99,10 @@ def compose(request: PageRequest, template: str, **values: Any) -> str:
         **visitor.values,
         **values,
     }
-    return environment().get_template(f"{face}/{template}").render(given)
+    names = [f"{face}/{template}"]
+    if (theme := request.rt.settings.theme_dir) is not None and request.visit.host_slug is not None:
+        names.insert(0, f"shops/{request.visit.host_slug}/{template}")
+    return environment(theme).select_template(names).render(given)
 
 
 def redirect(request: PageRequest, to: str, *, said: str | None = None, tone: str = "success") -> Page:
@@ -172,3 +177,8 @@ def _exact(context: jinja2.runtime.Context, at: datetime) -> str:
 @jinja2.pass_context
 def _day(context: jinja2.runtime.Context, at: datetime) -> str:
     return formats.day(at, context["locale"])
+
+
+@jinja2.pass_context
+def _address_lines(context: jinja2.runtime.Context, address: Any) -> list[str]:
+    return formats.address_lines(address, context["locale"])

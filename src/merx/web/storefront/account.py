@@ -6,6 +6,7 @@ from litestar import get, post
 from litestar.types import ControllerRouterHandler
 
 from merx.core.auth import service as auth
+from merx.core.auth.model import WrongPassword
 from merx.core.cart import shopping
 from merx.core.customers import service as customers
 from merx.core.customers.model import CustomerPatch, CustomerSignedIn
@@ -47,7 +48,7 @@ async def sign_in(request: PageRequest) -> Page:
         async with visit.limiter.sign_in(f"{request.shop.tenant.hex}/{email}", visit.address):
             found = await customers.sign_in(request.rt, request.shop, email, form.value("password"))
     except MerxError as wrong:
-        if wrong.retry_after is None and wrong.code != "wrong_password":
+        if wrong.retry_after is None and not isinstance(wrong, WrongPassword):
             raise
         form.summary.append(wrong.message)
         form.status = 429 if wrong.retry_after else 401

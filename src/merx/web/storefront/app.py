@@ -12,7 +12,17 @@ from merx.kernel.money import Money
 from merx.web import cookies, theme
 from merx.web.face import Face
 from merx.web.pages import PageRequest
-from merx.web.storefront import account, browsing, carting, checking_out, indexing, leaving, pictures, structured
+from merx.web.storefront import (
+    account,
+    browsing,
+    carting,
+    checking_out,
+    indexing,
+    leaving,
+    pictures,
+    structured,
+    theming,
+)
 from merx.web.storefront.tree import Tree
 from merx.web.storefront.visiting import cart_of, home
 
@@ -30,7 +40,7 @@ async def prepare(request: PageRequest) -> Mapping[str, Any]:
         "item_count": found.item_count,
         "home": home(request, found.shop),
         "path": request.scope["path"],
-        "theme_sheets": (),
+        "theme_sheets": theming.sheets(request.rt.settings.theme_dir, found.shop.slug),
         "amount": lambda minor: Money(minor, found.settings.currency),
         "sized": pictures.srcset,
         "structured": structured.block,
@@ -50,6 +60,7 @@ FACE = Face(
         *leaving.ROUTES,
         *account.ROUTES,
         *indexing.ROUTES,
+        *theming.ROUTES,
     ],
     cookie=cookies.SHOPPER,
     shop_host=True,

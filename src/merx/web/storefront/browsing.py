@@ -125,6 +125,12 @@ async def product(request: PageRequest, slug: str, variant: str = "") -> Page:
     )
 
 
+@get("/{rest:path}", opt={"needs": PUBLIC})
+async def nothing(request: PageRequest, rest: str) -> Page:
+    """Any other address, so that it has the shop around it."""
+    raise NotFound("page")
+
+
 def _deepest(tree: Tree, slugs: list[str]) -> Category | None:
     found = [one for slug in slugs if (one := tree.find(slug)) is not None]
     return max(found, key=lambda one: len(tree.way(one)), default=None)
@@ -179,4 +185,4 @@ def _price(text: str) -> Decimal | None:
     return round(found, 2)
 
 
-ROUTES: list[ControllerRouterHandler] = [front, category, products, search, suggest, product]
+ROUTES: list[ControllerRouterHandler] = [front, category, products, search, suggest, product, nothing]
