@@ -24,6 +24,7 @@ class ModelOrder:
     runs_out: float | None = None
     page: UUID | None = None  # the payment a page is open for
     page_ended: bool = False  # and we know of it
+    page_paid: bool = False  # and its money is counted
     failed: bool = False
 
     @property
