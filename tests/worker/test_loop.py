@@ -171,10 +171,15 @@ async def test_stopping_by_cancelling_ends_everything(mine: HookShop, due: list[
 
 async def test_every_kind_of_work_has_a_handler(mine: HookShop, worker_owner: Any) -> None:
     """What the two questions can answer is what the tables of the worker know."""
-    for function, known in (("work_due", {*JOBS, DELIVERIES}), ("stale_rows", set(SWEEPS))):
-        text = await worker_owner.fetchval("select prosrc from pg_proc where proname = $1", function)
-        asked = set(re.findall(r"\(select (?:distinct )?'(\w+)'", text))
-        assert asked == known, function
+    for functions, known in (
+        (["work_due", "notifications_due"], {*JOBS, DELIVERIES}),
+        (["stale_rows", "notifications_stale"], set(SWEEPS)),
+    ):
+        asked: set[str] = set()
+        for function in functions:
+            text = await worker_owner.fetchval("select prosrc from pg_proc where proname = $1", function)
+            asked |= set(re.findall(r"select (?:distinct )?'(\w+)'", text))
+        assert asked == known, functions
     assert set(CHORES) == {"simulator callbacks", "quota windows"}
 
 
