@@ -35,6 +35,18 @@ class _Listening:
         self._sent.append(Sent(sql, args))
         return await self._conn.fetchrow(sql, *args)
 
+    async def begin(self, tenant: UUID | None, reading: bool = False) -> None:
+        self._sent.append(Sent("begin read only" if reading else "begin", ()))
+        await self._conn.begin(tenant, reading)
+
+    async def commit(self) -> None:
+        self._sent.append(Sent("commit", ()))
+        await self._conn.commit()
+
+    async def leave(self, rollback: bool = False) -> None:
+        self._sent.append(Sent("commit", ()))
+        await self._conn.leave(rollback)
+
     async def execute(self, sql: str, *args: Any) -> Any:
         self._sent.append(Sent(sql, args))
         return await self._conn.execute(sql, *args)
@@ -74,10 +86,7 @@ def script(
     made: dict[UUID, str] = {}
     lines = list(variables)
     for one in sent:
-        if one.sql.startswith("begin"):
-            lines.append("begin;")
-        else:
-            lines.append(filled(one.sql, [_text(value, known, made, fresh) for value in one.args]))
+        lines.append(filled(one.sql, [_text(value, known, made, fresh) for value in one.args]))
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
 """Database and Tx. `Tx` is one open transaction of one tenant; `$1` of its statements is always that tenant.
 
-BEGIN and `SET LOCAL app.tenant` travel in one message that holds nothing else. The setting ends with the transaction,
-row-level security reads it, and a statement that forgets the tenant finds nothing.
+BEGIN and `SET LOCAL app.tenant` are one message that holds nothing else; it travels with the first statement. The
+setting ends with the transaction, row-level security reads it, and a statement that forgets the tenant finds nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -153,39 +154,22 @@ class Database:
     async def close(self) -> None:
         await self._pool.close()
 
-    @contextlib.asynccontextmanager
-    async def begin(self, ctx: Ctx) -> AsyncIterator[Tx]:
+    def begin(self, ctx: Ctx) -> AbstractAsyncContextManager[Tx]:
         """A transaction of `ctx.tenant`. Commits at the end of the block, rolls back on any exception."""
-        tenant = ctx.tenant
-        if not isinstance(tenant, UUID):
-            raise TypeError("the tenant of a transaction is a UUID")
-        conn = await self._pool.acquire()
-        tx = Tx(conn, ctx)
-        try:
-            await conn.execute(f"begin; set local app.tenant = '{tenant}'")
-            yield tx
-            if tx._events or tx._touched:
-                await tx.flush()
-            await conn.execute("commit")
-        except BaseException as wrong:
-            await self._end(conn, wrong)
-            raise
-        self.last_round_trips = tx.round_trips + tx.platform.round_trips + 2  # and what began and ended it
-        self._pool.release(conn)
-        if tx._raised:
-            for heard in self.catalog_listeners:
-                heard(tenant)
-        if tx._emitted:
-            self.wake.set()
+        return _Block(self, ctx, reading=False)
+
+    def read(self, ctx: Ctx) -> AbstractAsyncContextManager[Tx]:
+        """The same for a block that changes nothing, and may not: its end is not waited for."""
+        return _Block(self, ctx, reading=True)
 
     @contextlib.asynccontextmanager
     async def platform(self) -> AsyncIterator[Statements]:
         """A transaction without a tenant: it sees the reference tables, and nothing of any tenant."""
         conn = await self._pool.acquire()
         try:
-            await conn.execute("begin")
+            await conn.begin(None)
             yield Statements(conn)
-            await conn.execute("commit")
+            await conn.commit()
         except BaseException as wrong:
             await self._end(conn, wrong)
             raise
@@ -218,13 +202,59 @@ class Database:
         else:
             try:
                 async with asyncio.timeout(5):
-                    if conn.is_in_transaction():
-                        await conn.execute("rollback")
+                    if conn.opened:
+                        await conn.leave(rollback=True)
                 self._pool.release(conn)
             except BaseException:
                 self._pool.discard(conn)
         if (translated := _translate(wrong, state, dead)) is not None:
             raise translated from wrong
+
+
+class _Block:
+    """What `async with` is given."""
+
+    __slots__ = ("_conn", "_ctx", "_db", "_reading", "_tx")
+
+    def __init__(self, db: Database, ctx: Ctx, reading: bool) -> None:
+        if not isinstance(ctx.tenant, UUID):
+            raise TypeError("the tenant of a transaction is a UUID")
+        self._db, self._ctx, self._reading = db, ctx, reading
+        self._conn: Any = None
+        self._tx: Any = None
+
+    async def __aenter__(self) -> Tx:
+        conn = self._conn = await self._db._pool.acquire()
+        tx = self._tx = Tx(conn, self._ctx)
+        try:
+            await conn.begin(self._ctx.tenant, self._reading)
+        except BaseException as wrong:
+            await self._db._end(conn, wrong)
+            raise
+        return tx
+
+    async def __aexit__(self, kind: Any, wrong: BaseException | None, trace: Any) -> None:
+        db, conn, tx = self._db, self._conn, self._tx
+        if wrong is not None:
+            await db._end(conn, wrong)
+            return
+        try:
+            if tx._events or tx._touched:
+                await tx.flush()
+            if self._reading:
+                await conn.leave()
+            else:
+                await conn.commit()
+        except BaseException as failed:
+            await db._end(conn, failed)
+            raise
+        db.last_round_trips = tx.round_trips + tx.platform.round_trips + 2  # and what began and ended it
+        db._pool.release(conn)
+        if tx._raised:
+            for heard in db.catalog_listeners:
+                heard(self._ctx.tenant)
+        if tx._emitted:
+            db.wake.set()
 
 
 def _translate(wrong: BaseException, state: str, dead: bool) -> MerxError | None:

@@ -12,7 +12,10 @@ from typing import Any
 
 import asyncpg
 
+from merx.db import wire as wires
+from merx.db.wire import Wire, Wiring
 from merx.kernel.errors import Busy
+from merx.kernel.ids import TenantId
 
 WAIT_SECONDS = 2.0
 SHARDS = 16
@@ -28,10 +31,37 @@ SESSION = {
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
-    """`shard` is this connection's row of a tenant's catalogue version."""
+    """`shard` is this connection's row of a tenant's catalogue version; `opened`: it is inside a transaction. Begin and
+    end are sent by `wire`, or by asyncpg where there is none (over TLS)."""
 
-    __slots__ = ("shard",)
+    __slots__ = ("opened", "shard", "wire")
     shard: int
+    wire: Wire | None
+    opened: bool
+
+    async def begin(self, tenant: TenantId | None, reading: bool = False) -> None:
+        self.opened = True
+        if self.wire is not None:
+            self.wire.hold(wires.begin(tenant, reading))
+        else:
+            await self.execute(wires.beginning(tenant, reading))
+
+    async def commit(self) -> None:
+        """Returns when what the transaction did will last."""
+        if self.wire is not None:
+            await self.wire.ask(wires.COMMIT)
+        else:
+            await self.execute("commit")
+        self.opened = False
+
+    async def leave(self, rollback: bool = False) -> None:
+        """Ends a transaction that changed nothing, or is to have changed nothing. Nobody needs to wait for that."""
+        if self.wire is not None:
+            self.wire.hold(wires.ROLLBACK if rollback else wires.COMMIT)
+            self.wire.flush_soon()
+        else:
+            await self.execute("rollback" if rollback else "commit")
+        self.opened = False
 
 
 class Pool:
@@ -58,8 +88,10 @@ class Pool:
     async def _new(self) -> Any:
         self._open += 1
         shard = self._shards.popleft() if self._shards else 0
+        wiring = Wiring(asyncio.get_running_loop())
         try:
             conn = await asyncpg.connect(
+                loop=wiring,
                 **self._connect,
                 connection_class=Connection,
                 statement_cache_size=512,
@@ -77,7 +109,8 @@ class Pool:
             self._shards.append(shard)
             self._wake()
             raise
-        conn.shard = shard
+        conn._loop = wiring.loop
+        conn.shard, conn.wire, conn.opened = shard, wiring.made, False
         return conn
 
     async def _wait(self) -> None:
@@ -94,7 +127,7 @@ class Pool:
             raise
 
     def release(self, conn: Any) -> None:
-        if self._closed or conn.is_closed() or conn.is_in_transaction():
+        if self._closed or conn.is_closed() or conn.opened:
             self.discard(conn)
             return
         self._idle.append(conn)

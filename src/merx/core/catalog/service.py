@@ -48,7 +48,7 @@ _TRIES = 3
 async def list_products(rt: Runtime, ctx: Ctx, query: ProductQuery | None = None) -> ProductPage:
     query = rules.query(query or ProductQuery())
     _may_read(ctx, hidden=query.active is not True)
-    async with rt.db.begin(ctx) as tx:
+    async with rt.db.read(ctx) as tx:
         return await store.list_products(tx, query)
 
 
@@ -57,7 +57,7 @@ async def get_product(
 ) -> ProductDetail:
     """`hidden`: as merchants see it, inactive or not, with its inactive variants. `tree`: with the category tree."""
     _may_read(ctx, hidden)
-    async with rt.db.begin(ctx) as tx:
+    async with rt.db.read(ctx) as tx:
         if tree:
             return _found(await store.get_product_with_tree(tx, product, not hidden))
         return _found(await store.get_product(tx, product, not hidden))
@@ -67,21 +67,21 @@ async def get_product_by_slug(rt: Runtime, ctx: Ctx, slug: str, hidden: bool = F
     _may_read(ctx, hidden)
     if "\x00" in slug:
         raise NotFound("product")
-    async with rt.db.begin(ctx) as tx:
+    async with rt.db.read(ctx) as tx:
         return _found(await store.get_product(tx, slug, not hidden))
 
 
 async def kept_products(rt: Runtime, ctx: Ctx, products: Sequence[ProductId]) -> tuple[Product, ...]:
     """As merchants see them, hidden or not, in the order of their ids; what is not there is left out."""
     ctx.require("products:read")
-    async with rt.db.begin(ctx) as tx:
+    async with rt.db.read(ctx) as tx:
         return await store.kept_products(tx, products)
 
 
 async def list_categories(rt: Runtime, ctx: Ctx) -> CategoryList:
     """All of them, flat, parents before their children; dialects make trees of it."""
     _may_read(ctx, hidden=False)
-    async with rt.db.begin(ctx) as tx:
+    async with rt.db.read(ctx) as tx:
         return await store.list_categories(tx)
 
 
