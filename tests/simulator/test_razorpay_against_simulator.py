@@ -21,6 +21,7 @@ from merx.ports import Account, Outcome, RefundRequest
 from merx.providers.payments.razorpay import Razorpay
 
 INR = Currency("INR")
+REFUSED = b'{"error": {"code": "BAD_REQUEST_ERROR", "description": "no"}}'
 
 
 def inr(minor: int) -> Money:
@@ -124,6 +125,25 @@ async def test_what_was_authorised_is_captured_by_whoever_looks(razorpay: Razorp
     assert {(one.outcome, one.captured) for one in found} == {(Outcome.CAPTURED, inr(50000))}
     ledger = await razorpay.control()
     assert (ledger["razorpay.payment"][0]["status"], ledger["razorpay.order"][0]["status"]) == ("captured", "paid")
+
+
+async def test_what_can_not_be_captured_stays_authorised(razorpay: RazorpayShop) -> None:
+    order = {"id": "order_1", "status": "attempted", "attempts": 1, "amount": 500, "currency": "INR"}
+    payment = {"id": "pay_1", "status": "authorized", "captured": False, "amount": 500, "currency": "INR"}
+
+    def reply(asked: Heard) -> Answer:
+        if asked.path.endswith("/capture"):
+            return 400, REFUSED
+        answer = {"items": [payment]} if asked.path.endswith("/payments") else order
+        return 200, msgspec.json.encode(payment if "/payments/" in asked.path else answer)
+
+    async with listener(reply) as heard:
+        account = Account(razorpay.tenant, razorpay.account.credentials, endpoint=heard.url)
+        ident = PaymentId(ids.new())
+        for ask in (razorpay.provider.find, razorpay.provider.cancel):
+            assert (await ask(account, ident, "order_1")).outcome is Outcome.AUTHORIZED
+        payment["status"] = "refunded"  # given up, and never captured
+        assert (await razorpay.provider.find(account, ident, "order_1")).outcome is Outcome.PENDING
 
 
 async def test_cancelling_can_not_close_and_says_so(razorpay: RazorpayShop) -> None:
@@ -245,7 +265,7 @@ async def test_a_refund_whose_answer_is_lost_is_made_once(razorpay: RazorpayShop
 
 
 async def test_answers_that_are_none_leave_the_outcome_open(razorpay: RazorpayShop, capfd: Any) -> None:
-    answers: list[Answer | None] = [(200, b"[]"), (200, b"no"), (502, b"<html>"), (429, b"{}"), None]
+    answers: list[Answer | None] = [(200, b"[]"), (200, b"no"), (502, b"<html>"), (429, b"{}"), None, (409, REFUSED)]
 
     def reply(_: Heard) -> Answer | None:
         return answers[0]

@@ -193,7 +193,7 @@ def session(payment: Payment) -> wire.PaymentSession:
             code="payment_unavailable",
             retry_after=2,
         )
-    if payment.provider == "razorpay":
+    if payment.provider == "razorpay" and "token" in payment.client:
         given = payment.client
         return wire.PaymentSession(
             token=given["token"],

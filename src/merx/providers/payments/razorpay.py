@@ -149,19 +149,21 @@ class _Api:
                 continue
             payments = self._payments(order["id"])
             taken = wire.captured_of(payments) or self._captured(wire.authorised_of(payments))
-            if taken is not None:
+            if taken is not None and wire.is_captured(taken):
                 return wire.captured_receipt(order["id"], taken)
+            if taken is not None:
+                return Receipt(Outcome.AUTHORIZED, order["id"])
         return wire.open_receipt(self._account, known[0])
 
     def _captured(self, payment: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """An authorised payment after it was captured; None where it is past that."""
+        """An authorised payment after it was captured, or as it is where Razorpay won't; None where it is past that."""
         if payment is None:
             return None
         amount = {"currency": payment["currency"]}
         done = self._do(self._client.payment.capture, payment["id"], payment["amount"], amount)
         if done is None:  # somebody else was quicker, Razorpay itself perhaps
             done = self._do(self._client.payment.fetch, payment["id"])
-        return done if done is not None and wire.is_captured(done) else None
+        return done if done is not None and (wire.is_captured(done) or done.get("status") == "authorized") else None
 
     def _payments(self, order_id: str) -> list[dict[str, Any]]:
         listed = self._do(self._client.order.payments, order_id)
@@ -210,7 +212,7 @@ def _line(direct: bool) -> Any:
                 answer = super().request(method, url, **(options | {"allow_redirects": False}))
                 if answer.status_code == 401:
                     raise _wrong_credentials()
-                if answer.status_code == 429 or answer.status_code >= 500 or not isinstance(answer.json(), dict):
+                if answer.status_code in (409, 429) or answer.status_code >= 500 or not isinstance(answer.json(), dict):
                     raise _no_answer(str(answer.status_code))
             except requests.RequestException as lost:
                 raise _no_answer(type(lost).__name__) from None
