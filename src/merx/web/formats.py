@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -91,6 +92,21 @@ def time_tag(at: datetime, now: datetime, locale: str = DEFAULT_LOCALE) -> Marku
 def lines(text: str) -> Markup:
     """Text of many lines: escaped, its line ends kept."""
     return Markup("<br>").join(escape(line) for line in text.splitlines())
+
+
+_CITY_FIRST = ("US", "CA", "AU", "IN", "BR", "MX")
+
+
+def address_lines(address: Any, locale: str = DEFAULT_LOCALE) -> list[str]:
+    """An order's address as it stands on an envelope."""
+    country = locale_of(locale).territories.get(address.country.upper(), address.country) if address.country else ""
+    if address.country.upper() in _CITY_FIRST:
+        region = f"{address.state} {address.postal_code}".strip()
+        town = ", ".join(part for part in (address.city, region) if part)
+    else:
+        town = ", ".join(part for part in (f"{address.postal_code} {address.city}".strip(), address.state) if part)
+    lines = (address.name, address.line1, address.line2, town, country, address.phone)
+    return [line for line in lines if line]
 
 
 def size(count: int) -> str:

@@ -1,5 +1,5 @@
-"""A form that moves money is done once: it carries a name of its own (`{{ once() }}`), and sent twice, by a double click
-or a reload, the second finds the first one's work done. The same memory as the APIs' Idempotency-Key."""
+"""A form that moves money is done once: it carries a name of its own (`{{ once() }}`), and sent twice, by a double
+click or a reload, the second finds the first one's work done. The same memory as the APIs' Idempotency-Key."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from merx.core.auth.model import Credential, InvalidToken, Member, Tokens
 from merx.core.tenants import store as tenants
 from merx.core.tenants.model import ShopSettings, Tenant
 from merx.kernel.context import ActorKind, Ctx, system
-from merx.kernel.errors import Unauthenticated
+from merx.kernel.errors import NotFound, Unauthenticated
 from merx.kernel.ids import PLATFORM_TENANT, StaffId
 from merx.runtime import Runtime
 
@@ -60,10 +60,9 @@ async def recognise(rt: Runtime, token: str, now: datetime) -> Credential | None
 
 
 async def desk(rt: Runtime, ctx: Ctx) -> Desk:
-    if ctx.actor is not ActorKind.STAFF or ctx.actor_id is None:
-        raise Unauthenticated("Sign in as a member of the shop's team.", code="staff_required")
+    staff = _person(ctx)
     async with rt.db.begin(ctx) as tx:
-        member = await store.member(tx, StaffId(ctx.actor_id))
+        member = await store.member(tx, staff)
         settings = None if ctx.tenant == PLATFORM_TENANT else await tenants.settings(tx)
     tenant = next(iter(await tenants.by_ids(rt.db, [ctx.tenant])), None)
     if member is None or tenant is None:
@@ -73,3 +72,34 @@ async def desk(rt: Runtime, ctx: Ctx) -> Desk:
 
 def cookie_digest(rt: Runtime, token: str) -> bytes:
     return rt.vault.digest(f"browser/{token}")
+
+
+async def shops(rt: Runtime, ctx: Ctx) -> list[Tenant]:
+    """The shops in whose team this person is, the platform among them; the oldest first."""
+    staff = _person(ctx)
+    joined = [tenant for tenant, *_ in await store.tenants_of(rt.db, staff)]
+    return [shop for shop in await tenants.by_ids(rt.db, joined) if shop.active]
+
+
+async def switch(rt: Runtime, ctx: Ctx, slug: str) -> Tokens:
+    """A session in another shop of theirs, in the place of this one, which ends."""
+    staff = _person(ctx)
+    found = next((shop for shop in await shops(rt, ctx) if shop.slug == slug), None)
+    if found is None:
+        raise NotFound("shop")
+    async with rt.db.begin(msgspec.structs.replace(ctx, tenant=found.id)) as tx:
+        member = await store.member(tx, staff)
+        if member is None:
+            raise NotFound("shop")
+        tokens = await sessions.open_session(rt, tx, ActorKind.STAFF, staff, member.scopes)
+    if ctx.session is not None:
+        async with rt.db.begin(ctx) as tx:
+            await sessions.end(rt, tx, ctx.session)
+        rt.revoked()
+    return tokens
+
+
+def _person(ctx: Ctx) -> StaffId:
+    if ctx.actor is not ActorKind.STAFF or ctx.actor_id is None:
+        raise Unauthenticated("Sign in as a member of the shop's team.", code="staff_required")
+    return StaffId(ctx.actor_id)

@@ -76,7 +76,7 @@ def timeline(story: Story) -> list[Moment]:
                 shipment.tracking_url or "",
             )
         )  # fmt: skip
-    return sorted(told, key=lambda moment: moment.at, reverse=True)
+    return sorted(told, key=lambda moment: moment.at)[::-1]
 
 
 def _history(entry: HistoryEntry, story: Story) -> Moment:

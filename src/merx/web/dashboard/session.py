@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from litestar import get, post
 
+from merx.core.auth import browsers
 from merx.core.auth import service as auth
+from merx.core.recovery import service as recovery
 from merx.edge.client import address_bucket
 from merx.edge.limits import Limiter
 from merx.kernel.errors import Kind, MerxError
@@ -81,4 +83,61 @@ async def sign_out(request: PageRequest) -> Page:
     return redirect(request, "/dashboard/sign-in", said="You have signed out.")
 
 
-ROUTES = [sign_in_page, sign_in, sign_up_page, sign_up, sign_out]
+# ── A forgotten password ─────────────────────────────────────────────────────────────────────────────────────────────
+@get("/forgot", needs=PUBLIC)
+async def forgot_page(request: PageRequest) -> Page:
+    return render(request, "session/forgot.html", form=Form(), asked=False)
+
+
+@post("/forgot", needs=PUBLIC)
+async def forgot(request: PageRequest) -> Page:
+    """Says the same whether or not anybody has this e-mail."""
+    form = await Form.read(request)
+    try:
+        await recovery.request_staff_reset(request.rt, form.text("email"), request.visit.address)
+    except MerxError as wrong:
+        return render(request, "session/forgot.html", form=form.refused(wrong), asked=False)
+    return render(request, "session/forgot.html", form=form, asked=True)
+
+
+@get("/reset", needs=PUBLIC)
+async def reset_page(request: PageRequest) -> Page:
+    token = request.query_params.get("token", "")
+    try:
+        await recovery.check_token(request.rt, token)
+    except MerxError as wrong:
+        return render(request, "session/reset.html", form=Form().refused(wrong), token="")
+    return render(request, "session/reset.html", form=Form(), token=token)
+
+
+@post("/reset", needs=PUBLIC)
+async def reset(request: PageRequest) -> Page:
+    """Ends every session of this person; they sign in with the new password."""
+    form = await Form.read(request)
+    try:
+        await recovery.reset_password(request.rt, form.text("token"), form.value("password"))
+    except MerxError as wrong:
+        dead = wrong.kind is not Kind.INVALID
+        token = "" if dead else form.text("token")
+        return render(request, "session/reset.html", form=form.refused(wrong), token=token)
+    request.visitor.sign_out()
+    return redirect(request, "/dashboard/sign-in", said="The new password is set. Sign in with it.")
+
+
+# ── Other shops ──────────────────────────────────────────────────────────────────────────────────────────────────────
+@get("/shops", needs=SIGNED_IN)
+async def shops(request: PageRequest) -> Page:
+    return render(request, "session/shops.html", shops=await browsers.shops(request.rt, request.ctx))
+
+
+@post("/shops", needs=SIGNED_IN)
+async def switch(request: PageRequest) -> Page:
+    form = await Form.read(request)
+    tokens = await browsers.switch(request.rt, request.ctx, form.text("shop"))
+    await request.visitor.sign_in(tokens)
+    return redirect(request, HOME)
+
+
+ROUTES = [
+    sign_in_page, sign_in, sign_up_page, sign_up, sign_out, forgot_page, forgot, reset_page, reset, shops, switch,
+]  # fmt: skip
