@@ -192,7 +192,8 @@ async def refund(request: PageRequest, order: str) -> Page:
     try:
         async with once(request, form) as first:
             if first:
-                await orders.refund(request.rt, request.ctx, wanted, minor, form.text("reason"))
+                key = form.value("once") or None
+                await orders.refund(request.rt, request.ctx, wanted, minor, form.text("reason"), key=key)
     except MerxError as wrong:
         return await _refused(request, wanted, form, wrong, "refund")
     return redirect(request, f"/dashboard/orders/{order}", said="The refund is on its way.")
