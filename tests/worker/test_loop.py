@@ -171,16 +171,13 @@ async def test_stopping_by_cancelling_ends_everything(mine: HookShop, due: list[
 
 async def test_every_kind_of_work_has_a_handler(mine: HookShop, worker_owner: Any) -> None:
     """What the two questions can answer is what the tables of the worker know."""
-    for functions, known in (
-        (["work_due", "notifications_due"], {*JOBS, DELIVERIES}),
-        (["stale_rows", "notifications_stale"], set(SWEEPS)),
-    ):
+    for question, known in ((store.WORK_DUE, {*JOBS, DELIVERIES}), (store.STALE_ROWS, set(SWEEPS))):
         asked: set[str] = set()
-        for function in functions:
+        for function in re.findall(r"from (\w+)\(", question):
             text = await worker_owner.fetchval("select prosrc from pg_proc where proname = $1", function)
             asked |= set(re.findall(r"select (?:distinct )?'(\w+)'", text))
-        assert asked == known, functions
-    assert set(CHORES) == {"simulator callbacks", "quota windows"}
+        assert asked == known, question
+    assert set(CHORES) == {"simulator callbacks", "quota windows", "days of the access log"}
 
 
 async def test_the_question_names_tenants_with_work_and_hides_the_busy(mine: HookShop) -> None:
