@@ -26,7 +26,7 @@ from merx.web.paging import SIZE, asked, paging
 VIEWS: Mapping[str, tuple[str, tuple[Status, ...]]] = {
     "all": ("All", ()),
     "to-ship": ("To ship", (Status.CONFIRMED, Status.PROCESSING)),
-    "unpaid": ("Awaiting payment", (Status.PENDING,)),
+    "pending": ("Pending", (Status.PENDING,)),
     "shipped": ("Shipped", (Status.SHIPPED,)),
     "delivered": ("Delivered", (Status.DELIVERED,)),
     "closed": ("Closed", (Status.CANCELLED, Status.REFUNDED)),
