@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -41,7 +44,11 @@ PASSWORD = "a-password-for-tests"
 
 def settings_for(port: int) -> Settings:
     return msgspec.structs.replace(
-        Settings().with_port("127.0.0.1", port), secret_key=b"a secret for tests, only tests", log_level="error"
+        Settings().with_port("127.0.0.1", port),
+        secret_key=b"a secret for tests, only tests",
+        log_level="error",
+        data_dir=Path(tempfile.gettempdir())
+        / f"merx-site-{os.getpid()}-{port}",  # of its pictures; removed with the site
     )
 
 
@@ -93,6 +100,7 @@ def serving(dsn: Dsn, **changes: Any) -> Iterator[Settings]:
     finally:
         loop.call_soon_threadsafe(server.stop)
         thread.join(15)
+        shutil.rmtree(settings.data_dir, ignore_errors=True)
 
 
 @dataclass

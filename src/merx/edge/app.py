@@ -8,6 +8,7 @@ Litestar keeps as the route's `opt`:
     media="…"             a body type other than JSON; the handler reads `await request.body()` itself
     requires=("name",)    for the document only: fields whose absence the core tells with all else
     errors=(402, 409)     statuses this operation answers with besides the usual ones, for the document
+    uploads=True          beside JSON, which is then optional, a file is taken: `uploads.uploaded(request, "image")`
     needs="orders:read"   with the guard `admission.admit`: the scope the caller needs, asked before the body is read
 
 and, for dialects whose document is exact:
@@ -22,6 +23,7 @@ and, for dialects whose document is exact:
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +46,7 @@ from merx.runtime import Runtime
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 JSON_TYPES = ("application/json", "application/merge-patch+json")
+_FILE_TYPES = ("multipart/form-data", "application/octet-stream")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -86,6 +89,8 @@ class MerxRequest(Request[Any, Any, State]):
 
     async def json(self) -> Any:
         """What Litestar gives the handler as `data`, decoded straight into its type."""
+        if self.route_handler.opt.get("uploads") and not is_json(self.headers.get("content-type", "")):
+            return None
         wanted = self.route_handler.parsed_fn_signature.parameters["data"].annotation
         return body.decode(await self.body(), wanted)
 
@@ -156,11 +161,17 @@ class Dialect:
     slug: Callable[[str], str | None] | None = None  # a shop named in the path
     reach: Reach | None = None  # where callers may act in other shops than their credential's own
     unasked: tuple[str, ...] = ()  # paths answered to anybody, without asking who: not even the database is
+    uploads: re.Pattern[str] | None = None  # the paths whose POST takes a file, of MAX_UPLOAD bytes
     quota: Callable[[str, Quota], Quota] | None = None  # (plan, what the plan says) -> this dialect's own limits
 
     @property
     def prefixes(self) -> tuple[str, ...]:
         return self.mounts or tuple(self.routes)
+
+    def takes_file(self, path: str, content_type: bytes) -> bool:
+        if self.uploads is None or self.uploads.fullmatch(path) is None:
+            return False
+        return not is_json(content_type.decode("latin-1"))
 
 
 def dialect_app(dialect: Dialect, extra: Sequence[ControllerRouterHandler] = ()) -> Litestar:
@@ -209,6 +220,10 @@ def failure(dialect: Dialect, scope: Any, exc: BaseException) -> Response[Any]:
     return response
 
 
+def is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in JSON_TYPES
+
+
 async def _check_body(request: Request[Any, Any, Any]) -> None:
     """Before the handler: the body's presence and type. Litestar itself would read any type as JSON."""
     method = request.scope["method"]
@@ -221,13 +236,21 @@ async def _check_body(request: Request[Any, Any, Any]) -> None:
         return
     raw = await request.body()
     if not raw:
+        if handler.opt.get("uploads"):
+            raise HttpError(400, "missing_body", "This request needs a file, or a JSON body.")
         if data is not None and not data.has_default and not data.is_optional:
             raise HttpError(400, "missing_body", "This request needs a JSON body.")
         return
     sent, _, parameters = visit_of(request.scope).headers.get(b"content-type", b"").decode("latin-1").partition(";")
+    kind = sent.strip().lower()
+    if handler.opt.get("uploads"):
+        if kind in _FILE_TYPES or kind.startswith("image/"):
+            return
+        if len(raw) > body.MAX_BODY:
+            raise HttpError(413, "payload_too_large", "The body is larger than 1 MiB.")
     accepted = (media,) if media else JSON_TYPES
     charset = parameters.lower().partition("charset=")[2].strip(' "')
-    if sent.strip().lower() not in accepted or charset not in ("", "utf-8", "utf8"):
+    if kind not in accepted or charset not in ("", "utf-8", "utf8"):
         raise HttpError(415, "unsupported_media_type", f"Send the body as {accepted[0]}.")
 
 

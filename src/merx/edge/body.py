@@ -23,6 +23,7 @@ from merx.edge.errors import HttpError
 from merx.kernel.errors import Invalid, MerxError
 
 MAX_BODY = 1 << 20
+MAX_UPLOAD = 11 << 20  # a picture of 10 MiB, and the form around it
 MAX_DEPTH = 32
 MAX_INTEGER = 2**63 - 1
 

@@ -17,7 +17,7 @@ from litestar.utils import normalize_path
 from merx.edge import headers as fixed
 from merx.edge.answers import Answer, AnswerCache, etag_of
 from merx.edge.app import Dialect, failure
-from merx.edge.body import MAX_BODY
+from merx.edge.body import MAX_UPLOAD
 from merx.edge.credentials import NOTHING, Presented, presented, refuse_repeated
 from merx.edge.errors import HttpError, allow
 from merx.edge.gate import Gate
@@ -66,13 +66,15 @@ class Front:
             raise HttpError(404, "not_found", "There is nothing at this address.")
         if len(visit.headers) != len(scope["headers"]):
             refuse_repeated(scope["headers"])
+        if method == "POST" and self.dialect.takes_file(path, visit.headers.get(b"content-type", b"")):
+            visit.max_body = MAX_UPLOAD
         from_memory = scope["method"] == "GET" and self._is_catalogue(path)
         who = NOTHING
         if path.rstrip("/") not in self.dialect.unasked:
             who = await self._ask_who(scope, visit, path, from_memory)
         await self.gate.count(visit, self.dialect)
         if b"content-length" in visit.headers:
-            await _refuse_too_large(receive, visit.headers[b"content-length"])
+            await _refuse_too_large(receive, visit.headers[b"content-length"], visit.max_body)
         if from_memory and visit.ctx is not None:
             return await self._catalogue(scope, receive, send, visit, path, who.in_query)
         keyed = method in ("POST", "PATCH") and b"idempotency-key" in visit.headers and visit.denied is None
@@ -191,10 +193,10 @@ class Front:
         await response.to_asgi_response(None, None)(scope, receive, send)  # type: ignore[arg-type]
 
 
-async def _refuse_too_large(receive: Receive, declared: bytes) -> None:
+async def _refuse_too_large(receive: Receive, declared: bytes, bound: int) -> None:
     """Raises HttpError 413 for a body past the bound, after taking in what is on its way: a connection that is closed
     over unread bytes is reset, and the client would see that instead of the answer."""
-    if not declared.isdigit() or int(declared) <= MAX_BODY:
+    if not declared.isdigit() or int(declared) <= bound:
         return
     left = MAX_DRAINED
     with contextlib.suppress(TimeoutError):
@@ -206,7 +208,7 @@ async def _refuse_too_large(receive: Receive, declared: bytes) -> None:
                 left -= len(message.get("body", b""))
                 if not message.get("more_body", False):
                     break
-    raise HttpError(413, "payload_too_large", "The body is larger than 1 MiB.")
+    raise HttpError(413, "payload_too_large", f"The body is larger than {bound >> 20} MiB.")
 
 
 class Taken:

@@ -15,7 +15,6 @@ from litestar.types import ASGIApp, Receive, Send
 
 from merx.core.idempotency import service
 from merx.core.idempotency.model import Claim, Remembered
-from merx.edge.body import MAX_BODY
 from merx.edge.errors import HttpError
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Kind
@@ -130,9 +129,9 @@ async def _replay(send: Send, found: Remembered) -> None:
 
 async def read_body(receive: Receive, visit: Visit) -> bytes:
     """The whole body; raises HttpError 413 past the bound."""
-    too_large = HttpError(413, "payload_too_large", "The body is larger than 1 MiB.")
+    too_large = HttpError(413, "payload_too_large", f"The body is larger than {visit.max_body >> 20} MiB.")
     declared = visit.headers.get(b"content-length", b"0")
-    if declared.isdigit() and int(declared) > MAX_BODY:
+    if declared.isdigit() and int(declared) > visit.max_body:
         raise too_large
     parts, size = [], 0
     while True:
@@ -141,7 +140,7 @@ async def read_body(receive: Receive, visit: Visit) -> bytes:
             raise HttpError(400, "disconnected", "The connection ended before the body did.")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > MAX_BODY:
+        if size > visit.max_body:
             raise too_large
         if not message.get("more_body", False):
             return b"".join(parts)

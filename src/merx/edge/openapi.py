@@ -196,6 +196,9 @@ def _operation(
         required = {"required": list(handler.opt["requires"])} if "requires" in handler.opt else {}
         body = {"application/json": {"schema": {**schemas[data.annotation], **required}}}
         found["requestBody"] = {"required": not (data.has_default or data.is_optional), "content": body}
+        if fields := handler.opt.get("uploads"):
+            form = {"type": "object", "properties": fields, "required": ["image"]}
+            found["requestBody"] = {"required": True, "content": {**body, "multipart/form-data": {"schema": form}}}
     elif media := handler.opt.get("media"):
         found["requestBody"] = {"required": True, "content": {media: {"schema": {"type": "object"}}}}
     return found

@@ -41,6 +41,7 @@ class Visit:
     extra: tuple[tuple[bytes, bytes], ...] = ()
     error: MerxError | None = None
     replayed = False
+    max_body = 1 << 20  # what this address takes
 
     def __init__(self, headers: Mapping[bytes, bytes], address: str, https: bool, started: float | None = None) -> None:
         self.id = f"{_BIRTH}-{next(_COUNT):x}"

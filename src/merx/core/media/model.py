@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import msgspec
@@ -11,6 +12,7 @@ from merx.kernel.ids import TenantId
 
 SIZES = (160, 480, 960, 1600)
 """How wide each picture is served. One that is narrower is served at its own width, under every name."""
+_SERVED = re.compile(r"(/media/[0-9a-f-]{36}/[0-9a-f]{32}-)(?:160|480|960|1600)(\.webp)\Z", re.ASCII)
 MAX_BYTES = 10 << 20
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 30_000
@@ -78,3 +80,10 @@ def name(tenant: TenantId, digest: str, size: int) -> str:
 def path(tenant: TenantId, digest: str, size: int) -> str:
     """Where it is served."""
     return f"/media/{name(tenant, digest, size)}"
+
+
+def sized(url: str) -> dict[int, str]:
+    """The addresses of all sizes of an uploaded picture, by their width; none for a picture from elsewhere."""
+    if _SERVED.search(url) is None:
+        return {}
+    return {size: _SERVED.sub(rf"\g<1>{size}\g<2>", url) for size in SIZES}

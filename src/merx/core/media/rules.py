@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from typing import TYPE_CHECKING
 
 from merx.core.media.model import MAX_BYTES, MAX_PIXELS, MAX_SIDE, SIZES, NoPicture, Rendered
@@ -18,7 +17,6 @@ QUALITY = 82
 TALLEST = 4  # times as high as wide; what is taller is made narrower
 _TURNED = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
-_SERVED = re.compile(r"(/media/[0-9a-f-]{36}/[0-9a-f]{32}-)(?:160|480|960|1600)(\.webp)\Z", re.ASCII)
 
 
 def digest(data: bytes) -> str:
@@ -129,10 +127,3 @@ def _too_many() -> NoPicture:
         f"A picture has at most {MAX_PIXELS // 1_000_000} million pixels, and {MAX_SIDE:,} on a side.",
         code="image_too_large",
     )
-
-
-def sized(url: str) -> dict[int, str]:
-    """The addresses of all sizes of an uploaded picture, by their width; none for a picture from elsewhere."""
-    if _SERVED.search(url) is None:
-        return {}
-    return {size: _SERVED.sub(rf"\g<1>{size}\g<2>", url) for size in SIZES}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from merx.dialects.baas import platform_routes, store_routes
 from merx.dialects.baas.errors import Error, render
 from merx.edge.app import Dialect
@@ -27,6 +29,7 @@ DIALECT = Dialect(
         "Bearer": {"type": "http", "scheme": "bearer", "description": "A JWT, or an API key"},
     },
     query_key="api_key",
+    uploads=re.compile(r"/api/platform/products/[^/]+/images/?"),
     cached=("/api/store/products", "/api/store/categories"),
     open=("/api/store/",),
 )

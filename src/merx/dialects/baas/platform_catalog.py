@@ -6,6 +6,7 @@ from litestar.types import ControllerRouterHandler
 
 from merx.core.catalog import service as catalog
 from merx.core.catalog.model import CategoryChanges, CategoryDraft, ImageDraft, Product, ProductQuery, Sort
+from merx.core.catalog.uploading import upload_product_image
 from merx.core.inventory import service as inventory
 from merx.dialects.baas import platform_catalog_translate as shown
 from merx.dialects.baas import platform_goods_wire as goods
@@ -13,6 +14,8 @@ from merx.dialects.baas import translate, wire
 from merx.dialects.baas.errors import by_itself, renamed
 from merx.dialects.baas.platform_door import Listing, Routes, in_body, in_path, listing, number_in_path
 from merx.edge.app import MerxRequest
+from merx.edge.body import MAX_UPLOAD
+from merx.edge.uploads import uploaded
 from merx.kernel.errors import Invalid
 from merx.kernel.ids import ProductId, VariantId
 
@@ -139,14 +142,36 @@ async def list_images(request: MerxRequest, product: str) -> goods.MerchantImage
     return shown.images(await _kept(request, product), request.rt.settings.public_url)
 
 
-@product_routes.post("/products/{product:str}/images/", "products:write")
-async def add_image(request: MerxRequest, product: str, data: goods.AddedImage) -> goods.MerchantImages:
-    """Adds an image, by its address."""
+@product_routes.post(
+    "/products/{product:str}/images/",
+    "products:write",
+    request_max_body_size=MAX_UPLOAD,
+    uploads=goods.IMAGE_FORM,
+    errors=(409,),
+)
+async def add_image(request: MerxRequest, product: str, data: goods.AddedImage | None = None) -> goods.MerchantImages:
+    """Adds an image: a file, as the body itself or in a form, or the address of one that lies elsewhere."""
     base = request.rt.settings.public_url
+    if data is None:
+        return shown.images(await _taken_in(request, _product(product)), base)
     draft = ImageDraft(shown.hostless(data.url, base), data.alt)
     with by_itself():
         after = await catalog.add_image(request.rt, request.ctx, _product(product), draft, data.position)
     return shown.images(after, base)
+
+
+async def _taken_in(request: MerxRequest, product: ProductId) -> Product:
+    upload = await uploaded(request, "image")
+    if unknown := upload.fields.keys() - {"alt", "position"}:
+        raise Invalid("There is no such field.", field=min(unknown))
+    position = upload.fields.get("position")
+    if position is not None and not (position.isascii() and position.isdigit() and len(position) <= 2):
+        raise Invalid("Must be a whole number from 0 to 99.", field="position")
+    at = None if position is None else int(position)
+    with by_itself():
+        return await upload_product_image(
+            request.rt, request.ctx, product, upload.content, upload.fields.get("alt", ""), at
+        )
 
 
 @product_routes.put("/products/{product:str}/images/", "products:write")

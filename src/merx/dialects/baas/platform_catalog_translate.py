@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 
 from merx.core.catalog import model as catalog
 from merx.core.inventory.model import Movement
+from merx.core.media.model import sized
 from merx.dialects.baas import platform_goods_wire as goods
 from merx.dialects.baas import translate, wire
 from merx.dialects.baas.platform_door import in_body
@@ -22,7 +23,9 @@ second = translate.second
 
 
 def image(found: catalog.Image, base: str) -> goods.MerchantImage:
-    return goods.MerchantImage(ids.encode("img", found.id), translate.absolute(base, found.url), found.alt)
+    url = translate.absolute(base, found.url)
+    sizes = {str(width): address for width, address in sized(url).items()}
+    return goods.MerchantImage(ids.encode("img", found.id), url, found.alt, sizes)
 
 
 def images(found: catalog.Product, base: str) -> goods.MerchantImages:

@@ -25,9 +25,12 @@ Reason = Annotated[str, Meta(max_length=500)]
 
 # ── Products ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 class MerchantImage(msgspec.Struct, frozen=True):
+    """`sizes`: the addresses of an uploaded picture by its width; none for a picture from elsewhere."""
+
     id: str
     url: str
     alt: str
+    sizes: dict[str, str] = {}
 
 
 class NewImage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -36,12 +39,22 @@ class NewImage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     url: Url
     alt: Annotated[str, Meta(max_length=500)] = ""
     id: Annotated[str, Meta(max_length=64)] | None = None
+    sizes: Annotated[
+        dict[str, str], Meta(max_length=16, description="May come back as it was shown; it is not read")
+    ] = {}
 
 
 class AddedImage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     url: Url
     alt: Annotated[str, Meta(max_length=500)] = ""
     position: Annotated[int, Meta(ge=0, le=100, description="Counted from 0; at the end where missing")] | None = None
+
+
+IMAGE_FORM = {
+    "image": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF or AVIF, at most 10 MiB"},
+    "alt": {"type": "string", "maxLength": 500},
+    "position": {"type": "integer", "minimum": 0, "maximum": 99, "description": "Counted from 0"},
+}
 
 
 class ImageOrder(msgspec.Struct, forbid_unknown_fields=True):

@@ -61,13 +61,10 @@ class BucketStore:
 
     async def delete(self, names: Sequence[str]) -> None:
         """Those that are not there are passed over."""
-        for name in names:
-            try:
-                await self._store.delete_async(name)
-            except (NotFoundError, FileNotFoundError):
-                pass
-            except (BaseError, OSError) as wrong:
-                raise _away() from wrong
+        try:
+            await self._store.delete_async(list(names))
+        except (BaseError, OSError) as wrong:
+            raise _away() from wrong
 
     async def close(self) -> None:
         return None
