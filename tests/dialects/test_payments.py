@@ -11,18 +11,22 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from html import unescape
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from tests.databases import own_database
 from tests.dialects.site import Shop, open_shop, runtime, serving
 
-from merx.core.cart.model import Item
+from merx.core.cart import service as cart
+from merx.core.cart.model import Item, Owner
+from merx.core.checkout import pages
 from merx.core.checkout import service as checkout
 from merx.core.checkout.confirming import confirm_payment
-from merx.core.checkout.model import Buyer, CheckoutRequest, Placed
+from merx.core.checkout.model import Buyer, CheckoutRequest, Claimed, Placed
 from merx.core.orders import service as orders
 from merx.core.orders.model import OrderDetail
 from merx.db.database import Database
@@ -313,6 +317,45 @@ async def test_a_refund_at_the_providers_own_pages_is_booked(till: Till) -> None
     assert detail.order.payment_status == "partially_refunded"
 
 
+async def test_abandoned_and_paid_when_it_is_too_late(till: Till) -> None:
+    """Nobody pays, the stock comes back; then somebody pays all the same, where the provider lets them."""
+    placed = await till.order()
+    await till.press(placed, "abandon")
+    reserved = "select sum(reserved) from stock where tenant_id = $1"
+    assert await till.shop.value(reserved) == 1
+    async with till.shop.rt.db.begin(till.shop.ctx) as tx:
+        await tx.run("update orders set hold_expires_at = $2 where tenant_id = $1", placed.order.created_at)
+    detail = await till.until(placed, lambda one: one.order.status == "cancelled")
+    assert detail.order.payment_status == "failed" and await till.shop.value(reserved) == 0
+    await till.press(placed, "pay")
+    if till.name == "stripe":  # its page is closed
+        assert till.taken(await till.control()) == []
+        return
+    detail = await till.until(placed, lambda one: bool(one.refunds) and one.refunds[0].status == "succeeded")
+    ledger = await till.control()
+    assert till.taken(ledger) == till.given(ledger) == [25000]
+    assert (detail.order.status, detail.order.payment_status) == ("cancelled", "refunded")
+    assert await till.shop.value(reserved) == 0 and await till.events("order.paid") == 0
+
+
+async def test_another_way_closes_the_first(till: Till) -> None:
+    """The cart waits at a page; its shopper comes back and pays on delivery."""
+    owner = Owner(token=f"cart-{new().hex}")
+    tent = await till.shop.product("Tent", "250.00", stock=5)
+    await cart.add(till.shop.rt, till.shop.ctx, owner, Item(tent.id, 1))
+    request = CheckoutRequest(owner=owner, buyer=Buyer("john@example.com", "John"), payment_method="card")
+    first = await checkout.place(till.shop.rt, till.shop.ctx, request)
+    second = await checkout.place(till.shop.rt, till.shop.ctx, msgspec.structs.replace(request, payment_method="cod"))
+    assert second.order.id != first.order.id and second.order.payment_method == "cod"
+    assert (await till.find(first)).order.status == "cancelled"
+    await till.press(first, "pay")
+    if till.name == "razorpay":
+        await till.until(first, lambda one: bool(one.refunds) and one.refunds[0].status == "succeeded")
+    ledger = await till.control()
+    assert till.taken(ledger) == till.given(ledger)
+    assert (await till.find(second)).order.status == "pending"
+
+
 # ── Razorpay alone ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -352,9 +395,10 @@ async def test_what_is_only_authorised_is_captured_by_us(razorpay: Till) -> None
     assert razorpay.taken(await razorpay.control()) == [25000]
 
 
-async def test_an_order_whose_answer_was_lost_is_found_again_by_the_worker(razorpay: Till) -> None:
-    """A crash between PAY and SETTLE, as the shop sees it."""
-    await razorpay.control(fault={"when": "lost"})
+@pytest.mark.parametrize("when", ["before", "lost"])
+async def test_an_order_whose_answer_never_came_is_found_or_made_by_the_worker(razorpay: Till, when: str) -> None:
+    """A crash between PREPARE and PAY, and one between PAY and SETTLE, as the shop sees them."""
+    await razorpay.control(fault={"when": when})
     placed = await razorpay.order()
     assert placed.payment.status == "created"
     healed = await razorpay.until(placed, lambda one: one.payments[0].reference is not None)
@@ -362,6 +406,15 @@ async def test_an_order_whose_answer_was_lost_is_found_again_by_the_worker(razor
     assert len((await razorpay.control())["razorpay.order"]) == 1
     await razorpay.press(Placed(healed.order, healed.payments[0]), "pay")
     await razorpay.paid(placed)
+
+
+async def test_a_provider_without_a_page_says_so(razorpay: Till) -> None:
+    placed = await razorpay.order()
+    line = placed.order.lines[0]
+    claimed = [Claimed(str(line.product_id), line.name, Decimal("250.00"), 1)]
+    with pytest.raises(Refused) as raised:
+        await pages.open_page(razorpay.shop.rt, razorpay.shop.ctx, str(placed.order.id), claimed)
+    assert raised.value.code == "no_payment_page"
 
 
 async def test_amounts_and_tokens_that_razorpay_does_not_take_are_refused(razorpay: Till, open_till: Open) -> None:
