@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
 from tests.databases import own_database
 from tests.mailroom import MailShop, mail_shop, post_office
 
-from merx.core.notifications import rules, service
+from merx.core.notifications import rules, service, steps
 from merx.core.notifications.model import (
     MAX_EMAIL_TEXT,
     MAX_SMS_TEXT,
@@ -29,6 +30,7 @@ from merx.core.notifications.model import (
     Query,
     State,
 )
+from merx.core.tenants import directory
 from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.kernel import ids, states
@@ -216,6 +218,15 @@ async def test_the_link_in_a_message_opts_out(database: Database) -> None:
             assert (await service.get(shop.rt, shop.ctx, waiting.id)).state is State.SUPPRESSED  # type: ignore[attr-defined]
             await shop.send_due()
             assert len(office.to(await shop.email(to))) == 1
+
+
+async def test_a_shop_with_a_domain_of_its_own_links_there(quiet: MailShop, owner: Any) -> None:
+    domain = f"{ids.new().hex[-10:]}.example"
+    await owner.execute("update tenants set domain = $2 where id = $1", quiet.ctx.tenant, domain)
+    directory.forget(quiet.rt)
+    named = await directory.find(quiet.rt, quiet.ctx.tenant)
+    async with quiet.rt.db.begin(quiet.ctx) as tx:
+        assert (await steps.shop(quiet.rt, tx, named)).url == f"http://{domain}"
 
 
 async def test_letters_about_orders_carry_no_link_to_opt_out(database: Database) -> None:

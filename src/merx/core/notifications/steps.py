@@ -61,4 +61,7 @@ async def shop(rt: Runtime, tx: Tx, named: Tenant | None) -> Shop:
     if tx.ctx.tenant == PLATFORM_TENANT or named is None:
         return Shop(PLATFORM_NAME, rt.settings.public_url, "en_US")
     kept = await tenants.settings(tx)
-    return Shop(named.name, directory.shop_url(rt, named.slug), kept.locale, kept.contact_email)
+    url = directory.shop_url(rt, named.slug)
+    if named.domain is not None:
+        url = f"{url.partition('://')[0]}://{named.domain}"
+    return Shop(named.name, url, kept.locale, kept.contact_email)
