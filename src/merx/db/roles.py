@@ -25,7 +25,7 @@ DEFINER, SEARCH = "merx_definer", "merx_search"
 """DEFINER reads through policies of its own; SEARCH, where a superuser makes it, is past row-level security altogether,
 so that text search may use its indexes."""
 
-APPEND_ONLY = ("stock_movements", "access_log")
+APPEND_ONLY = ("stock_movements", "access_log", "access_log_hours")
 SESSION = {
     "statement_timeout": "5s",
     "lock_timeout": "1s",

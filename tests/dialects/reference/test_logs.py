@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,19 @@ async def test_it_holds_every_request_of_every_dialect(desk: Desk) -> None:
     assert all(0 < one["durationMs"] < 60_000 for one in found)
 
 
+async def test_what_is_answered_from_memory_is_in_it_too(desk: Desk) -> None:
+    """The shortest way through the server, and an answer that was not changed."""
+    await desk.product()
+    first = await desk.get("/products")
+    for _ in range(20):
+        assert (await desk.get("/products")).status_code == 200
+    unchanged = {**desk.headers(), "If-None-Match": first.headers["etag"]}
+    assert (await desk.http.get(f"{BASE}/products", headers=unchanged)).status_code == 304
+    found = await desk.logged(22)
+    assert [one["status"] for one in found] == [304] + [200] * 21
+    assert {(one["path"], one["api"], one["level"]) for one in found} == {(f"{BASE}/products", "reference", "info")}
+
+
 async def test_it_is_two_seconds_behind_at_most(desk: Desk) -> None:
     """Measured by what is in the table, of many requests over some time: the writer does not wait for company."""
     for number in range(3):
@@ -155,6 +169,37 @@ async def test_dates_levels_and_pages(desk: Desk) -> None:
     assert await asked(startDate=first.replace("Z", "+00:00"), endDate=last) == (["/p/12", "/p/11", "/p/10"], 3)
     date = first[:10]
     assert await asked(startDate=date, endDate=date) == (everything[:100], 144)
+
+
+async def test_any_part_of_it_is_what_a_reading_of_all_would_give(desk: Desk) -> None:
+    """Some days at random, asked in parts at random."""
+    dice, ctx, rt = random.Random(11), desk.shop.ctx, desk.shop.rt
+    now = datetime.now(UTC).replace(microsecond=0)
+    spread = [dice.choice((30, 4000, 90_000)) for _ in range(600)]
+    seen = [
+        seen_at(ctx, (now - timedelta(seconds=dice.randint(0, far))).timestamp() + dice.random() * 0.9,
+                dice.choice((200, 200, 200, 404, 500)), number=number)
+        for number, far in enumerate(spread)
+    ]  # fmt: skip
+    for part in (seen[:250], seen[250:400], seen[400:]):
+        await service.append(rt, rules.pack(part, str))
+    order = sorted(seen, key=lambda one: (one[0], one[10]), reverse=True)
+    levels = {None: range(600), Level.INFO: range(400), Level.WARN: range(400, 500), Level.ERROR: range(500, 600)}
+    for _ in range(80):
+        level = dice.choice(list(levels))
+        start = dice.choice((None, now - timedelta(seconds=dice.randint(0, 90_000))))
+        end = dice.choice((None, now - timedelta(seconds=dice.randint(0, 90_000))))
+        limit, offset = dice.choice((1, 7, 100)), dice.choice((0, 1, 50, 333))
+        wanted = [
+            one[10]
+            for one in order
+            if one[8] in levels[level]
+            and (start is None or int(one[0]) >= start.timestamp())
+            and (end is None or int(one[0]) <= end.timestamp())
+        ]
+        found, total = await service.list_entries(rt, ctx, start, end, level, limit, offset)
+        asked = (level, start, end, limit, offset)
+        assert (total, [one.request_id for one in found]) == (len(wanted), wanted[offset : offset + limit]), asked
 
 
 async def test_within_a_second_the_last_to_end_is_first_whoever_saw_it(desk: Desk) -> None:
@@ -276,7 +321,10 @@ async def test_the_platforms_own_requests_belong_to_no_shop(desk: Desk) -> None:
     await log.close()
 
 
-PARTITIONS = "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'access_log'::regclass order by 1"
+PARTITIONS = """
+select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent in ('access_log'::regclass, 'access_log_hours'::regclass) order by 1
+"""
 
 
 async def test_days_are_made_ahead_and_dropped(alone: Database, log_dsn: Dsn) -> None:
@@ -284,14 +332,15 @@ async def test_days_are_made_ahead_and_dropped(alone: Database, log_dsn: Dsn) ->
     assert log_dsn.owner is not None
     owner = await asyncpg.connect(**log_dsn.owner)
     today = datetime.now(UTC).date()
-    names = [f"d{today + timedelta(days=n):%Y%m%d}" for n in range(-1, 4)]
+    parents = ("access_log", "access_log_hours")
+    names = sorted(f"{of}_{today + timedelta(days=n):%Y%m%d}" for n in range(-1, 4) for of in parents)
     assert [row[0] for row in await owner.fetch(PARTITIONS)] == names
     # A process that slept for ten days makes the day it writes to; the chore drops what is past keeping.
     for row in await owner.fetch(PARTITIONS):
         await owner.execute(f"drop table access_log_days.{row[0]}")
     old = today - timedelta(days=10)
     await alone.lookup("select keep_access_log($1, 30)", old)
-    assert len(await owner.fetch(PARTITIONS)) == 5
+    assert len(await owner.fetch(PARTITIONS)) == 10
     ctx = Ctx(TenantId(ids.new()), ActorKind.KEY, ids.new(), scopes=frozenset({"logs:read"}))
     await service.append(rt, rules.pack([seen_at(ctx, time.time())], str))
     assert [row[0] for row in await owner.fetch(PARTITIONS)] == names

@@ -1,4 +1,4 @@
-"""Writes access_log, through the one function that may write for many tenants at once."""
+"""Writes access_log and access_log_hours, through the one function that may write for many tenants at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime
 from merx.core.activity.model import Level, Page
 from merx.db.database import Database, Tx
 
-TABLES = ("access_log",)
+TABLES = ("access_log", "access_log_hours")
 
 APPEND = """
 select append_access_log(
@@ -25,6 +25,13 @@ _COUNTED: Mapping[Level | None, str] = {
 _BETWEEN = "from access_log where tenant_id = $1 and at >= $2 and at <= $3"
 TOTALS: Mapping[Level | None, str] = {
     level: f"select coalesce(sum({counted}), 0)::bigint {_BETWEEN} and {counted} > 0"
+    for level, counted in _COUNTED.items()
+}
+HOURS: Mapping[Level | None, str] = {
+    level: f"""
+select hour, {counted} from access_log_hours
+where tenant_id = $1 and hour >= $2 and hour <= $3 and {counted} > 0 order by hour desc
+"""
     for level, counted in _COUNTED.items()
 }
 SECONDS: Mapping[Level | None, str] = {
@@ -65,7 +72,13 @@ async def keep(db: Database, today: date, days: int) -> int:
     return 0 if row is None else int(row[0])
 
 
+async def hours(tx: Tx, start: datetime, end: datetime, level: Level | None) -> list[tuple[datetime, int]]:
+    """How many entries each hour holds, newest first; empty ones are left out."""
+    return [(row[0], row[1]) for row in await tx.rows(HOURS[level], start, end)]
+
+
 async def total(tx: Tx, start: datetime, end: datetime, level: Level | None) -> int:
+    """Counted page by page: for a part of an hour."""
     row = await tx.row(TOTALS[level], start, end)
     return 0 if row is None else int(row[0])
 

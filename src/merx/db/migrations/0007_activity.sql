@@ -11,27 +11,53 @@ create table access_log (
   entries bytea not null,
   primary key (tenant_id, at, id) include (infos, warns, errors)
 ) partition by range (at);
+alter table access_log alter entries set storage external;  -- packed already: to compress it again costs more than it saves
 create index access_log_warns on access_log (tenant_id, at, id) include (warns) where warns > 0;
 create index access_log_errors on access_log (tenant_id, at, id) include (errors) where errors > 0;
 
-alter table access_log enable row level security;
-alter table access_log force row level security;
-create policy tenant on access_log
-  using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid)
-  with check (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+-- How much of each level an hour holds, so that the log is counted, and entered at any place, without reading it.
+create table access_log_hours (
+  tenant_id uuid not null,
+  hour timestamptz not null,
+  infos bigint not null,
+  warns bigint not null,
+  errors bigint not null,
+  primary key (tenant_id, hour)
+) partition by range (hour);
+
+do $$
+declare name text;
+begin
+  foreach name in array array['access_log', 'access_log_hours'] loop
+    execute format('alter table %I enable row level security', name);
+    execute format('alter table %I force row level security', name);
+    execute format($policy$create policy tenant on %I
+      using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid)
+      with check (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid)$policy$, name);
+  end loop;
+end $$;
 
 -- One statement writes what a process has seen of all its tenants; it gives nothing back but how much was new. A row that
 -- is there already is left alone, so that it may be sent again by whoever does not know whether it arrived.
-grant insert on access_log to merx_definer;
-create policy definer on access_log for insert to merx_definer with check (true);
+grant select, insert on access_log to merx_definer;
+grant select, insert, update on access_log_hours to merx_definer;
+create policy definer on access_log to merx_definer using (true) with check (true);
+create policy definer on access_log_hours to merx_definer using (true) with check (true);
 create function append_access_log(
   tenants uuid[], moments timestamptz[], ids uuid[], infos int[], warns int[], errors int[], entries bytea[]
 ) returns int
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare written int;
 begin
-  insert into access_log (tenant_id, at, id, infos, warns, errors, entries)
-  select * from unnest(tenants, moments, ids, infos, warns, errors, entries) on conflict do nothing;
+  with written_pages as (
+    insert into access_log as l (tenant_id, at, id, infos, warns, errors, entries)
+    select * from unnest(tenants, moments, ids, infos, warns, errors, entries) on conflict do nothing
+    returning l.tenant_id, l.at, l.infos, l.warns, l.errors)
+  insert into access_log_hours as h (tenant_id, hour, infos, warns, errors)
+  select w.tenant_id, date_trunc('hour', w.at, 'UTC'), sum(w.infos), sum(w.warns), sum(w.errors)
+  from written_pages w group by 1, 2 order by 1, 2
+  on conflict (tenant_id, hour) do update
+  set infos = h.infos + excluded.infos, warns = h.warns + excluded.warns, errors = h.errors + excluded.errors;
   get diagnostics written = row_count;
   return written;
 end $$;
@@ -43,25 +69,28 @@ create schema access_log_days;
 create function keep_access_log(today date, days int) returns int
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare
+  parent text;
   day date;
   name text;
   dropped int := 0;
 begin
   perform pg_advisory_xact_lock(hashtextextended('merx.access_log', 0));
-  for day in select today + n from generate_series(-1, 3) as n loop
-    name := 'd' || to_char(day, 'YYYYMMDD');
-    if to_regclass('access_log_days.' || name) is null then
-      execute format('create table access_log_days.%I (like public.access_log including all)', name);
-      execute format('alter table public.access_log attach partition access_log_days.%I for values from (%L) to (%L)',
-        name, day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
-    end if;
-  end loop;
-  for name in
-    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where i.inhparent = 'public.access_log'::regclass and c.relname < 'd' || to_char(today - days, 'YYYYMMDD')
-  loop
-    execute format('drop table access_log_days.%I', name);
-    dropped := dropped + 1;
+  foreach parent in array array['access_log', 'access_log_hours'] loop
+    for day in select today + n from generate_series(-1, 3) as n loop
+      name := parent || '_' || to_char(day, 'YYYYMMDD');
+      if to_regclass('access_log_days.' || name) is null then
+        execute format('create table access_log_days.%I (like public.%I including all)', name, parent);
+        execute format('alter table public.%I attach partition access_log_days.%I for values from (%L) to (%L)',
+          parent, name, day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
+      end if;
+    end loop;
+    for name in
+      select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+      where i.inhparent = ('public.' || parent)::regclass and right(c.relname, 8) < to_char(today - days, 'YYYYMMDD')
+    loop
+      execute format('drop table access_log_days.%I', name);
+      dropped := dropped + 1;
+    end loop;
   end loop;
   return dropped;
 end $$;
