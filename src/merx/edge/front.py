@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Hashable
 from typing import Any
 
-from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.types import Receive, Scope, Send
 from litestar.utils import normalize_path
@@ -19,6 +18,7 @@ from merx.edge.answers import Answer, AnswerCache, etag_of
 from merx.edge.app import Dialect, failure
 from merx.edge.body import MAX_UPLOAD
 from merx.edge.credentials import NOTHING, Presented, presented, refuse_repeated
+from merx.edge.direct import Direct
 from merx.edge.errors import HttpError, allow
 from merx.edge.gate import Gate
 from merx.edge.idempotency import Idempotency
@@ -27,11 +27,11 @@ from merx.kernel.context import Ctx
 from merx.kernel.errors import MerxError, Unauthenticated
 
 MAX_PATH = 8192
-MAX_DRAINED, DRAIN_SECONDS = 8 << 20, 5
+MAX_DRAINED, DRAIN_SECONDS = 32 << 20, 5
 
 
 class Front:
-    def __init__(self, dialect: Dialect, app: Litestar, gate: Gate, answers: AnswerCache) -> None:
+    def __init__(self, dialect: Dialect, app: Direct, gate: Gate, answers: AnswerCache) -> None:
         self.dialect = dialect
         self.app = app
         self.gate = gate
@@ -162,14 +162,14 @@ class Front:
     def _routed(self, path: str, method: str) -> bool:
         """Whether the address takes the method at all: what it does not is told so, whatever key comes along."""
         try:
-            self.app.asgi_router.handle_routing(path=normalize_path(path), method=method)
+            self.app.route(path=normalize_path(path), method=method)
         except (MethodNotAllowedException, NotFoundException):
             return False
         return True
 
     def _allowed(self, path: str) -> str | None:
         try:
-            self.app.asgi_router.handle_routing(path=normalize_path(path), method="TRACE")
+            self.app.route(path=normalize_path(path), method="TRACE")
         except MethodNotAllowedException as refused:
             return allow(refused)
         except NotFoundException:
