@@ -450,3 +450,27 @@ async def test_the_window_of_a_first_try_pays_an_order_that_waits_for_cash(datab
     assert (await order_now(shop, placed.order.id)).payment_status is PaymentStatus.PAID
     await books_are_right(shop)
     await good(shop, till)
+
+
+async def test_a_callback_waits_for_no_provider(database: Database) -> None:
+    """It is answered from our own books alone, whatever it is about: the provider may be slow, and gives up on us after
+    a few seconds."""
+    shop, till = await open_till(database)
+    placed, _ = await one_order(shop)
+    gone, _ = await one_order(shop)
+    till.stuck = True
+    await orders.cancel(shop.rt, shop.ctx, gone.order.id, "no")
+    silent(till, "charge", "find", "cancel", "refund")
+    calls = till.calls
+    till.payments[placed.payment.id].outcome = Outcome.AUTHORIZED
+    assert await tell(shop, till.notice(placed.payment.id))
+    for payment in (placed.payment.id, gone.payment.id):
+        till.payments[payment].outcome, till.payments[payment].captured = Outcome.CAPTURED, usd(1000)
+        assert await tell(shop, till.notice(payment))
+    till.payments[placed.payment.id].refunds[placed.payment.id] = 100
+    assert await tell(shop, till.notice(placed.payment.id, refunded=usd(100)))
+    assert till.calls == calls
+    till.around = None
+    await heal(shop, minutes=1)
+    assert till.kept == 900
+    await good(shop, till)
