@@ -99,7 +99,8 @@ async def running(rt: Runtime) -> AsyncIterator[Gateway]:
     """The gateway over all apps, with the tasks that keep its memory true."""
     edge = Edge(rt, Services(), counter=_counter(rt))
     await edge.poll()
-    access_log = AccessLog(rt, edge.metrics) if rt.settings.access_log else None
+    apis = [dialect.name for dialect in DIALECTS]
+    access_log = AccessLog(rt, edge.metrics, apis) if rt.settings.access_log else None
     gateway = _gateway(rt, edge, access_log)
     await auth.ensure_administrator(rt)
     stop = asyncio.Event()
