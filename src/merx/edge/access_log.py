@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections import deque
+from collections.abc import Collection
 from functools import lru_cache
 
 from merx.core.activity import rules, service
@@ -31,8 +32,9 @@ STOP_SECONDS = 10.0
 class AccessLog:
     """Call `note` for each request that has ended, `run` in a task; `close` writes what is left."""
 
-    def __init__(self, rt: Runtime, metrics: Metrics) -> None:
+    def __init__(self, rt: Runtime, metrics: Metrics, apis: Collection[str]) -> None:
         self._rt = rt
+        self._apis = frozenset(apis)  # pages and callbacks are no API requests
         self._seen: list[Seen] = []
         self._pages: deque[Page] = deque()
         self._packed = 0
@@ -43,9 +45,9 @@ class AccessLog:
         metrics.counter("merx_access_log_dropped", "Requests that the access log lacks.", lambda: self.dropped)
 
     def note(self, visit: Visit, method: str, path: str, elapsed: float) -> None:
-        """Of a request that no tenant is known of, nothing is kept here."""
+        """Of a request whose tenant nobody knows, nothing is kept here."""
         ctx = visit.ctx or visit.shop
-        if ctx is None:
+        if ctx is None or visit.dialect not in self._apis:
             return
         seen = self._seen
         if len(seen) >= AT_ONCE:
