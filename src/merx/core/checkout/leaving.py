@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from merx.core.orders import own, steps
+from merx.core.orders import closing, own
 from merx.core.orders import store as orders
 from merx.core.orders.model import Order
 from merx.core.payments.model import OPEN
-from merx.core.tenants.accounts import account as provider_account
 from merx.kernel.context import Ctx
 from merx.kernel.errors import NotFound
 from merx.kernel.ids import OrderId
@@ -24,11 +23,7 @@ async def leave(rt: Runtime, ctx: Ctx, order_id: OrderId, tokens: Sequence[str] 
     detail = await own.get(rt, ctx, order_id, tokens)
     waiting = [one for one in detail.payments if one.status in OPEN and one.provider != "manual"]
     for payment in waiting:
-        async with rt.db.begin(ctx) as tx:
-            account = await provider_account(rt, tx, payment.provider)
-        receipt = await rt.payments[payment.provider].cancel(account, payment.id, payment.reference)
-        async with rt.db.begin(ctx) as tx:
-            await steps.settle(tx, payment, receipt)
+        await closing.close(rt, ctx, payment)
     async with rt.db.begin(ctx) as tx:
         order = await orders.get(tx, order_id)
     if order is None:
