@@ -17,7 +17,7 @@ from tests.databases import own_database
 from tests.dialects.reference.desk import BASE, STRANGER, Desk
 from tests.dialects.site import open_shop, runtime, settings_for
 
-from merx.asgi import running
+from merx.asgi import DIALECTS, running
 from merx.core.activity import rules, service
 from merx.core.activity.model import Entry, Level, Seen
 from merx.core.auth import clients
@@ -32,6 +32,8 @@ from merx.kernel.errors import Busy
 from merx.kernel.ids import PLATFORM_TENANT, TenantId
 from merx.runtime import Runtime
 from merx.settings import load
+
+APIS = [dialect.name for dialect in DIALECTS]
 
 
 def seen_at(ctx: Ctx, moment: float, status: int = 200, path: str = "/p", number: int = 0) -> Seen:
@@ -124,15 +126,32 @@ async def test_callers_are_named(desk: Desk) -> None:
 
 
 async def test_an_oauth_client_is_named(desk: Desk) -> None:
-    """Clients that act for themselves; their tokens are credentials like any other."""
-    made = await clients.create(desk.shop.rt, desk.shop.ctx, "Analytics", [], ["client_credentials"], ["catalog:read"])
+    """A client that acts for itself; its token is a credential like any other."""
+    grants, scopes = ["client_credentials"], ["catalog:read", "logs:read"]
+    made = await clients.create(desk.shop.rt, desk.shop.ctx, "Analytics", [], grants, scopes)
     ident = ids.encode("client", made.client.id)
-    ctx = replace(desk.shop.ctx, actor=ActorKind.CLIENT, actor_id=made.client.id)
-    entry = list(seen_at(ctx, time.time(), path=f"{BASE}/products"))
-    entry[2] = ActorKind.CLIENT
-    await service.append(desk.shop.rt, rules.pack([tuple(entry)], str))  # type: ignore[list-item]
-    (shown,) = await desk.logged(1)
-    assert (shown["userId"], shown["message"]) == (ident, "Client 'Analytics' accessed /products endpoint.")
+    answer = await desk.http.post(
+        "/oauth/token",
+        data={"grant_type": "client_credentials", "scope": " ".join(scopes)},
+        auth=(str(made.client.id), made.secret or ""),
+    )
+    assert answer.status_code == 200, answer.text
+    token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert (await desk.http.get(f"{BASE}/products", headers=token)).status_code == 200
+    assert (await desk.http.get(f"{BASE}/users", headers=token)).status_code == 403
+    found = await desk.logged(2)
+    assert [(one["userId"], one["message"], one["status"]) for one in found] == [
+        (ident, "Client 'Analytics' accessed /users endpoint.", 403),
+        (ident, "Client 'Analytics' accessed /products endpoint.", 200),
+    ]
+    assert (await desk.http.get(f"{BASE}/logs", headers=token)).status_code == 200
+
+
+async def test_pages_are_no_api(desk: Desk) -> None:
+    host = {"Host": desk.shop.http.headers["Host"]}
+    assert (await desk.http.get("/", headers=host)).status_code == 200
+    await desk.get("/products")
+    assert [one["api"] for one in await desk.logged(1)] == ["reference"]
 
 
 # ── Choosing from it ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -292,7 +311,7 @@ async def test_what_cannot_be_written_waits_and_what_is_too_much_is_counted(desk
     ctx, away = replace(desk.shop.ctx, actor_id=ids.new()), Away(desk.shop.rt)
     rt = replace(desk.shop.rt, db=away)  # type: ignore[arg-type]
     metrics = Metrics()
-    log = AccessLog(rt, metrics)
+    log = AccessLog(rt, metrics, APIS)
     for _ in range(60_000):
         log.note(visit_of(ctx), "GET", "/p", 0.001)
     assert log.dropped == 10_000
@@ -314,7 +333,7 @@ async def test_a_page_that_was_sent_twice_is_there_once(desk: Desk) -> None:
 
 async def test_the_platforms_own_requests_belong_to_no_shop(desk: Desk) -> None:
     platform = replace(desk.shop.ctx, tenant=TenantId(PLATFORM_TENANT))
-    log = AccessLog(desk.shop.rt, Metrics())
+    log = AccessLog(desk.shop.rt, Metrics(), APIS)
     log.note(visit_of(platform), "GET", "/p", 0.001)
     log.note(Visit({}, "192.0.2.7", False), "GET", "/p", 0.001)
     assert rules.pack([seen_at(platform, time.time())], str) == []
