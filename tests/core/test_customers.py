@@ -256,5 +256,5 @@ async def test_row_level_security_holds_where_a_statement_forgets_the_tenant(rt:
         assert await tx.row(by_email, email) is not None
     async with rt.db.begin(other.owner) as tx:
         assert await tx.row(by_email, email) is None
-        assert [row[0] for row in await tx.rows(everybody)] == [0]
+        assert [row[0] for row in await tx.rows(everybody, None)] == [0]
         assert await tx.run(password, account.id, "x", tx.ctx.now) == 0

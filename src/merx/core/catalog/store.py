@@ -179,6 +179,11 @@ returning 1
 LIFT_CATEGORIES = """
 update categories set parent_id = $3 where tenant_id = $1 and parent_id = $2
 """
+COUNT_IN_CATEGORY = """
+select count(*) from (select 1 from product_categories c
+  join products p on p.tenant_id = $1 and p.id = c.product_id and p.deleted_at is null
+  where c.tenant_id = $1 and c.category_id = $2 limit $3::bigint) as counted
+"""
 DELETE_CATEGORY = "delete from categories where tenant_id = $1 and id = $2"
 
 _products = msgspec.json.Decoder(tuple[Product, ...])
@@ -390,6 +395,12 @@ async def lift_categories(tx: Tx, category: CategoryId, parent: CategoryId | Non
     """Its children become its parent's."""
     tx.touch_catalog()
     await tx.run(LIFT_CATEGORIES, category, parent)
+
+
+async def count_in_category(tx: Tx, category: CategoryId, most: int) -> int:
+    """How many products, up to `most`."""
+    row = await tx.row(COUNT_IN_CATEGORY, category, most)
+    return int(row[0]) if row else 0
 
 
 async def delete_category(tx: Tx, category: CategoryId) -> None:

@@ -35,6 +35,33 @@ class Coupon(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class Standing(StrEnum):
+    """What a coupon does at a moment."""
+
+    LIVE = "live"
+    SCHEDULED = "scheduled"
+    OVER = "over"  # past its time, used up or switched off
+
+
+COUNTED = 10_000
+"""Where counting a list stops for people who look at it."""
+
+
+class FindCoupons(msgspec.Struct, frozen=True):
+    """`search`: the beginning of a code."""
+
+    search: str = ""
+    standing: Standing | None = None
+    limit: int = 25
+    offset: int = 0
+
+
+class FoundCoupons(msgspec.Struct, frozen=True):
+    coupons: list[Coupon]
+    total: int
+    more: bool  # `total` is where counting stopped
+
+
 class Benefit(msgspec.Struct, frozen=True):
     discount: int = 0
     free_shipping: bool = False

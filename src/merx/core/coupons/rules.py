@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from merx.core.coupons.model import Benefit, Coupon, CouponRefused, CouponType
+from merx.core.coupons.model import Benefit, Coupon, CouponRefused, CouponType, Standing
 from merx.kernel.errors import Invalid
 from merx.kernel.money import rate_share
 
@@ -18,6 +18,15 @@ def clean_code(code: str) -> str:
     if not _CODE.fullmatch(cleaned):
         raise Invalid("A coupon code is up to 64 letters, digits, hyphens and underscores.", field="code")
     return cleaned
+
+
+def standing(coupon: Coupon, now: datetime) -> Standing:
+    """As the store's statements decide it."""
+    if not coupon.active or (coupon.ends_at is not None and coupon.ends_at <= now):
+        return Standing.OVER
+    if coupon.usage_limit is not None and coupon.used >= coupon.usage_limit:
+        return Standing.OVER
+    return Standing.SCHEDULED if coupon.starts_at is not None and coupon.starts_at > now else Standing.LIVE
 
 
 def unknown() -> CouponRefused:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from merx.core.coupons import rules, store
-from merx.core.coupons.model import Coupon, CouponType
+from merx.core.coupons.model import COUNTED, Coupon, CouponType, FindCoupons, FoundCoupons
 from merx.kernel import ids
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Conflict, Invalid, NotFound
@@ -73,7 +73,16 @@ async def get(rt: Runtime, ctx: Ctx, coupon_id: CouponId) -> Coupon:
 async def page(rt: Runtime, ctx: Ctx, limit: int, offset: int) -> tuple[list[Coupon], int]:
     ctx.require("coupons:read")
     async with rt.db.begin(ctx) as tx:
-        return await store.page(tx, limit, offset)
+        return await store.page(tx, limit, offset), await store.count(tx)
+
+
+async def find(rt: Runtime, ctx: Ctx, wanted: FindCoupons) -> FoundCoupons:
+    """Newest first, by what they do at this moment and the beginning of their code."""
+    ctx.require("coupons:read")
+    wanted = msgspec.structs.replace(wanted, search=wanted.search.strip().upper()[:64])
+    async with rt.db.begin(ctx) as tx:
+        total = await store.count_found(tx, wanted, COUNTED + 1)
+        return FoundCoupons(await store.find(tx, wanted), min(total, COUNTED), total > COUNTED)
 
 
 def _checked(draft: CouponDraft) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from merx.core.coupons.model import Coupon, CouponType
+from merx.core.coupons.model import Coupon, CouponType, FindCoupons, Standing
 from merx.core.coupons.rules import used_by_shopper, used_up
 from merx.db.database import Tx
 from merx.kernel.ids import CouponId
@@ -26,10 +26,31 @@ REMOVE = "update coupons set deleted_at = $3 where tenant_id = $1 and id = $2 an
 BY_ID = f"select {_COLUMNS} from coupons where tenant_id = $1 and id = $2 and deleted_at is null"
 BY_CODE = f"select {_COLUMNS} from coupons where tenant_id = $1 and code = $2 and deleted_at is null"
 PAGE = f"""
-select {_COLUMNS}, count(*) over () as matching from coupons where tenant_id = $1 and deleted_at is null
+select {_COLUMNS} from coupons where tenant_id = $1 and deleted_at is null
 order by created_at desc, id desc limit $2 offset $3
 """
 COUNT = "select count(*) from coupons where tenant_id = $1 and deleted_at is null"
+
+_OVER = "(not active or ends_at <= $2 or used >= usage_limit)"
+_STANDINGS: dict[Standing | None, str] = {
+    None: "",
+    Standing.LIVE: f" and {_OVER} is not true and (starts_at is null or starts_at <= $2)",
+    Standing.SCHEDULED: f" and {_OVER} is not true and starts_at > $2",
+    Standing.OVER: f" and {_OVER}",
+}
+
+
+def _found(standing: Standing | None, by_code: bool) -> tuple[str, str]:
+    """A list and its count, of what stands so, by the beginning of a code or not. $2 is the moment."""
+    where = "tenant_id = $1 and deleted_at is null and created_at <= $2" + _STANDINGS[standing]
+    where += " and starts_with(code, $3)" if by_code else ""
+    last = 4 if by_code else 3
+    page = f"""
+select {_COLUMNS} from coupons where {where} order by created_at desc, id desc limit ${last} offset ${last + 1}"""
+    return page, f"select count(*) from (select 1 from coupons where {where} limit ${last}::bigint) as counted"
+
+
+FOUND = {(one, by_code): _found(one, by_code) for one in _STANDINGS for by_code in (False, True)}
 USES = "select used from coupon_uses where tenant_id = $1 and coupon_id = $2 and shopper = $3"
 REDEEM = """
 with taken as (
@@ -96,12 +117,30 @@ async def by_code(tx: Tx, code: str) -> Coupon | None:
     return coupon_of(row) if row else None
 
 
-async def page(tx: Tx, limit: int, offset: int) -> tuple[list[Coupon], int]:
-    rows = await tx.rows(PAGE, limit, offset)
-    if rows or offset == 0:
-        return [coupon_of(row) for row in rows], rows[0][13] if rows else 0
-    counted = await tx.row(COUNT)
-    return [], counted[0] if counted else 0
+async def page(tx: Tx, limit: int, offset: int) -> list[Coupon]:
+    """Newest first."""
+    return [coupon_of(row) for row in await tx.rows(PAGE, limit, offset)]
+
+
+async def count(tx: Tx) -> int:
+    row = await tx.row(COUNT)
+    return int(row[0]) if row else 0
+
+
+async def find(tx: Tx, wanted: FindCoupons) -> list[Coupon]:
+    """Newest first."""
+    sql, asked = FOUND[wanted.standing, bool(wanted.search)][0], _asked(tx, wanted)
+    return [coupon_of(row) for row in await tx.rows(sql, *asked, wanted.limit, wanted.offset)]
+
+
+async def count_found(tx: Tx, wanted: FindCoupons, most: int) -> int:
+    """`most`: where counting stops."""
+    row = await tx.row(FOUND[wanted.standing, bool(wanted.search)][1], *_asked(tx, wanted), most)
+    return int(row[0]) if row else 0
+
+
+def _asked(tx: Tx, wanted: FindCoupons) -> tuple[Any, ...]:
+    return (tx.ctx.now, wanted.search) if wanted.search else (tx.ctx.now,)
 
 
 async def uses(tx: Tx, coupon_id: CouponId, shopper: str) -> int:

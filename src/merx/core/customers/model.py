@@ -51,6 +51,16 @@ class CustomerPatch(msgspec.Struct, frozen=True, kw_only=True):
     status: CustomerStatus | UnsetType = UNSET
 
 
+COUNTED = 10_000
+"""Where counting a list stops for people who look at it."""
+
+
+class FoundCustomers(msgspec.Struct, frozen=True):
+    customers: list[Customer]
+    total: int
+    more: bool  # `total` is where counting stopped
+
+
 class CustomerSignedIn(msgspec.Struct, frozen=True):
     customer: Customer
     tokens: Tokens

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from merx.core.customers.model import Customer, CustomerPatch
 from merx.kernel.errors import Invalid
 
+MAX_SEARCH = 100
 MAX_NAME = 150
 _PHONE = re.compile(r"\+?[0-9][0-9 ().\-/]{2,30}", re.ASCII)
 
@@ -49,3 +50,8 @@ def patched(before: Customer, patch: CustomerPatch, now: datetime) -> Customer:
     if wrong:
         raise Invalid("Invalid request data", fields=wrong)
     return after
+
+
+def beginning(search: str | None) -> str | None:
+    """What is searched for, or None where it is nothing."""
+    return (search or "").strip()[:MAX_SEARCH] or None

@@ -9,7 +9,7 @@ from merx.core.auth import passwords, sessions
 from merx.core.auth import rules as auth_rules
 from merx.core.auth import store as auth_store
 from merx.core.auth.model import STOREFRONT_SCOPES, Tokens, WrongPassword
-from merx.core.customers import rules, store
+from merx.core.customers import rules, steps, store
 from merx.core.customers.model import Customer, CustomerPatch, CustomerSignedIn, CustomerStatus
 from merx.core.tenants import rules as tenant_rules
 from merx.kernel import ids
@@ -17,8 +17,6 @@ from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Forbidden, Invalid, NotFound
 from merx.kernel.ids import PLATFORM_TENANT, CustomerId
 from merx.runtime import Runtime
-
-MAX_SEARCH = 100
 
 
 class NewCustomer(msgspec.Struct, frozen=True):
@@ -151,9 +149,13 @@ async def list_customers(
 ) -> tuple[list[Customer], int]:
     """Newest first, and how many there are. `search`: the beginning of an e-mail or a name."""
     _require_reader(ctx)
-    wanted = search.strip().lower()[:MAX_SEARCH] or None if search is not None else None
+    wanted = rules.beginning(search)
     async with rt.db.begin(ctx) as tx:
-        return await store.page(tx, limit, offset, status, wanted), await store.count(tx, status, wanted)
+        found = await steps.find(tx, wanted, status, limit, offset)
+        if not found.more:
+            return found.customers, found.total
+        total = await (store.count(tx, None, status) if wanted is None else store.count_found(tx, wanted, status))
+    return found.customers, total
 
 
 async def get(rt: Runtime, ctx: Ctx, customer: CustomerId) -> Customer:

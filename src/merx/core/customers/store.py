@@ -52,21 +52,39 @@ SET_PASSWORD = "update customers set password_hash = $3, updated_at = $4 where t
 USERNAMES = "select id, username from customers where tenant_id = $1 and id = any($2::uuid[])"
 IDS_BY_EMAIL = "select id from customers where tenant_id = $1 and email = $2 order by id"
 
-# $2: the beginning of an e-mail or a name, in lower case
-_MATCHES = "starts_with(email, $2) or starts_with(lower(first_name), $2) or starts_with(lower(last_name), $2)"
-ALL = f"select {_COLUMNS} from customers where tenant_id = $1 order by created_at desc, id desc limit $2 offset $3"
-BY_STATUS = f"select {_COLUMNS} from customers where tenant_id = $1 and status = $2 order by created_at desc, id desc limit $3 offset $4"
+# $2 and $3: the beginning of an e-mail or a name, and what comes after all that begin so
+_SEARCHED = ('email collate "C"', "first_key", "last_key")
+_MATCHES = "(" + " or ".join(f"({one} >= $2 and {one} < $3)" for one in _SEARCHED) + ")"
+_BEGINNING = " union ".join(
+    f"(select id from customers where tenant_id = $1 and {one} >= $2 and {one} < $3{known} limit $4)"
+    for one, known in zip(_SEARCHED, ("", " and first_key <> ''", " and last_key <> ''"), strict=True)
+)
+_NEWEST = "order by created_at desc, id desc"
+ALL = f"select {_COLUMNS} from customers where tenant_id = $1 {_NEWEST} limit $2 offset $3"
+BY_STATUS = f"select {_COLUMNS} from customers where tenant_id = $1 and status = $2 {_NEWEST} limit $3 offset $4"
+COUNT_ALL = "select count(*) from (select 1 from customers where tenant_id = $1 limit $2::bigint) as counted"
+COUNT_BY_STATUS = """
+select count(*) from (select 1 from customers where tenant_id = $1 and status = $2 limit $3::bigint) as counted
+"""
 SEARCH = f"""
-select {_COLUMNS} from customers where tenant_id = $1 and ({_MATCHES}) order by created_at desc, id desc limit $3 offset $4
+select {_COLUMNS} from customers where tenant_id = $1 and {_MATCHES} {_NEWEST} limit $4 offset $5
 """
 SEARCH_BY_STATUS = f"""
-select {_COLUMNS} from customers where tenant_id = $1 and status = $3 and ({_MATCHES})
-order by created_at desc, id desc limit $4 offset $5
+select {_COLUMNS} from customers where tenant_id = $1 and status = $4 and {_MATCHES} {_NEWEST} limit $5 offset $6
 """
-COUNT_ALL = "select count(*) from customers where tenant_id = $1"
-COUNT_BY_STATUS = "select count(*) from customers where tenant_id = $1 and status = $2"
-COUNT_SEARCH = f"select count(*) from customers where tenant_id = $1 and ({_MATCHES})"
-COUNT_SEARCH_BY_STATUS = f"select count(*) from customers where tenant_id = $1 and status = $3 and ({_MATCHES})"
+SEARCH_FEW = f"""
+select {_COLUMNS} from customers where tenant_id = $1 and id = any(array({_BEGINNING})) {_NEWEST} limit $5 offset $6
+"""
+SEARCH_FEW_BY_STATUS = f"""
+select {_COLUMNS} from customers where tenant_id = $1 and status = $5 and id = any(array({_BEGINNING}))
+{_NEWEST} limit $6 offset $7
+"""
+COUNT_FEW = f"select count(*) from ({_BEGINNING}) as counted"
+COUNT_FEW_BY_STATUS = f"""
+select count(*) from customers where tenant_id = $1 and status = $5 and id = any(array({_BEGINNING}))
+"""
+COUNT_SEARCH = f"select count(*) from customers where tenant_id = $1 and {_MATCHES}"
+COUNT_SEARCH_BY_STATUS = f"select count(*) from customers where tenant_id = $1 and status = $4 and {_MATCHES}"
 
 
 async def by_id(tx: Tx, customer: CustomerId) -> Customer | None:
@@ -154,28 +172,44 @@ async def set_password(tx: Tx, customer: CustomerId, password_hash: str) -> None
     await tx.run(SET_PASSWORD, customer, password_hash, tx.ctx.now)
 
 
-async def page(
-    tx: Tx, limit: int, offset: int, status: CustomerStatus | None = None, search: str | None = None
-) -> list[Customer]:
-    """Newest first. `search`: the beginning of an e-mail or a name, in lower case."""
-    if search is None:
-        rows = await (
-            tx.rows(ALL, limit, offset) if status is None else tx.rows(BY_STATUS, status.value, limit, offset)
-        )
-    elif status is None:
-        rows = await tx.rows(SEARCH, search, limit, offset)
-    else:
-        rows = await tx.rows(SEARCH_BY_STATUS, search, status.value, limit, offset)
+async def page(tx: Tx, limit: int, offset: int, status: CustomerStatus | None = None) -> list[Customer]:
+    """Newest first."""
+    rows = await (tx.rows(ALL, limit, offset) if status is None else tx.rows(BY_STATUS, status.value, limit, offset))
     return [_as_customer(row) for row in rows]
 
 
-async def count(tx: Tx, status: CustomerStatus | None = None, search: str | None = None) -> int:
-    if search is None:
-        row = await (tx.row(COUNT_ALL) if status is None else tx.row(COUNT_BY_STATUS, status.value))
-    elif status is None:
-        row = await tx.row(COUNT_SEARCH, search)
-    else:
-        row = await tx.row(COUNT_SEARCH_BY_STATUS, search, status.value)
+async def count(tx: Tx, most: int | None = None, status: CustomerStatus | None = None) -> int:
+    """`most`: where counting stops."""
+    return _number(await (tx.row(COUNT_ALL, most) if status is None else tx.row(COUNT_BY_STATUS, status.value, most)))
+
+
+async def search(
+    tx: Tx, beginning: str, limit: int, offset: int, status: CustomerStatus | None = None, few: int | None = None
+) -> list[Customer]:
+    """Newest first, by the beginning of an e-mail or a name. `few`: no more than that many match, so they are looked
+    up and put in order; otherwise the newest are looked at until there are enough."""
+    asked = (*_range(beginning), *(() if few is None else (few,)), *(() if status is None else (status.value,)))
+    sql = (SEARCH, SEARCH_BY_STATUS) if few is None else (SEARCH_FEW, SEARCH_FEW_BY_STATUS)
+    return [_as_customer(row) for row in await tx.rows(sql[status is not None], *asked, limit, offset)]
+
+
+async def count_found(tx: Tx, beginning: str, status: CustomerStatus | None = None, most: int | None = None) -> int:
+    """How many a search finds; with `most`, of at most that many for each of what is searched."""
+    asked = (*_range(beginning), *(() if most is None else (most,)), *(() if status is None else (status.value,)))
+    sql = (COUNT_SEARCH, COUNT_SEARCH_BY_STATUS) if most is None else (COUNT_FEW, COUNT_FEW_BY_STATUS)
+    return _number(await tx.row(sql[status is not None], *asked))
+
+
+def _range(beginning: str) -> tuple[str, str]:
+    folded = beginning.translate(_FOLDED)
+    return folded, folded + "\U0010ffff"
+
+
+_FOLDED = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+"""As the database folds what is searched: the same under every locale."""
+
+
+def _number(row: Any) -> int:
     return int(row[0]) if row else 0
 
 

@@ -13,7 +13,7 @@ from merx.core.auth import store as auth
 from merx.core.catalog import rules as catalog_rules
 from merx.core.catalog import store as catalog
 from merx.core.catalog.model import Product, ProductQuery
-from merx.core.customers import store as customers
+from merx.core.customers import steps as customers
 from merx.core.customers.model import Customer
 from merx.core.orders import figures, finding, rules, store
 from merx.core.orders.figures import Day, Home, Period, Sales
@@ -140,6 +140,6 @@ async def jump(rt: Runtime, ctx: Ctx, text: str, limit: int = 5) -> Jump:
             page = await catalog.list_products(tx, query)
             found = msgspec.structs.replace(found, products=page.items)
         if ctx.may("customers:read"):
-            people = await customers.page(tx, limit, 0, None, text.lower())
-            found = msgspec.structs.replace(found, customers=tuple(people))
+            people = await customers.find(tx, text, None, limit, 0)
+            found = msgspec.structs.replace(found, customers=tuple(people.customers))
     return found

@@ -59,6 +59,22 @@ def limits_of(plan: Plan, requests_per_minute: int | None = None) -> PlanLimits:
     return limits if requests_per_minute is None else PlanLimits(requests_per_minute, limits.per_day)
 
 
+class Figures(msgspec.Struct, frozen=True):
+    """How much a tenant is used. `requests`, and of them those that `failed` through our fault, are of some time."""
+
+    products: int = 0
+    orders: int = 0
+    members: int = 0
+    requests: int = 0
+    failed: int = 0
+
+
+class FoundTenants(msgspec.Struct, frozen=True):
+    tenants: list[Tenant]
+    total: int
+    figures: Mapping[TenantId, Figures]
+
+
 class ShopSettings(msgspec.Struct, frozen=True):
     currency: Currency
     tax_rate: int  # parts per million
@@ -118,8 +134,9 @@ Credentials = Mapping[str, str]
 
 class SettingsPatch(msgspec.Struct, frozen=True, kw_only=True):
     """Only what is set changes. `credentials` holds, by provider, what is to be stored (merged with what is known of
-    that provider already), or None to forget that provider's."""
+    that provider already), or None to forget that provider's. `name` is the shop's, on its pages and letters."""
 
+    name: str | UnsetType = UNSET
     currency: str | UnsetType = UNSET
     tax_percentage: Amount | UnsetType = UNSET
     tax_shipping: bool | UnsetType = UNSET

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from msgspec import UNSET
 
 from merx.core.tenants import accounts, directory, opening, rules, store
 from merx.core.tenants.directory import find, find_by_domain, find_by_slug, forget
 from merx.core.tenants.model import (
     Configuration,
+    Figures,
+    FoundTenants,
     NoCredentials,
     Origins,
     Plan,
@@ -27,15 +31,18 @@ from merx.runtime import Runtime
 __all__ = [
     "NoCredentials",
     "account",
+    "change_tenant",
     "create",
     "find",
     "find_by_domain",
     "find_by_slug",
+    "find_tenants",
     "forget",
     "get",
     "get_configuration",
     "get_settings",
     "list_tenants",
+    "look_at",
     "origins",
     "patch_settings",
     "set_active",
@@ -76,13 +83,42 @@ async def list_tenants(rt: Runtime, ctx: Ctx, limit: int = 20, offset: int = 0) 
     return await store.page(rt.db, limit, offset), await store.count(rt.db)
 
 
+async def find_tenants(rt: Runtime, ctx: Ctx, search: str = "", limit: int = 25, offset: int = 0) -> FoundTenants:
+    """Newest first, with how much they are used; requests are the last hour's. `search`: the beginning of a slug or
+    part of a name."""
+    _require_platform(ctx)
+    wanted = search.strip().lower()[:100]
+    listed = await store.find(rt.db, wanted, limit, offset)
+    known = await store.figures(rt.db, [one.id for one in listed], ctx.now - timedelta(hours=1))
+    return FoundTenants(listed, await store.count_found(rt.db, wanted), known)
+
+
+async def look_at(rt: Runtime, ctx: Ctx, tenant: TenantId) -> tuple[Tenant, Figures]:
+    """One, with how much it is used; requests are those of the last day."""
+    _require_platform(ctx)
+    found = _found(await store.by_id(rt.db, tenant))
+    known = await store.figures(rt.db, [tenant], ctx.now - timedelta(days=1))
+    return found, known.get(tenant, Figures())
+
+
+async def change_tenant(
+    rt: Runtime, ctx: Ctx, tenant: TenantId, plan: Plan, requests_per_minute: int | None, active: bool
+) -> Tenant:
+    """Plan and state at once, as somebody saw them side by side."""
+    _require_platform(ctx)
+    _check_agreed(requests_per_minute)
+    async with rt.db.begin(system(tenant, ctx.source)) as tx:
+        await store.set_plan(tx, tenant, plan, requests_per_minute)
+        changed = await store.set_active(tx, tenant, active)
+    return _changed(rt, changed)
+
+
 async def set_plan(
     rt: Runtime, ctx: Ctx, tenant: TenantId, plan: Plan, requests_per_minute: int | None = None
 ) -> Tenant:
     """`requests_per_minute`: what was agreed with this tenant; None: what the plan says."""
     _require_platform(ctx)
-    if requests_per_minute is not None and not 1 <= requests_per_minute <= 10_000_000:
-        raise Invalid("Requests a minute are a number between 1 and 10000000.", field="requests_per_minute")
+    _check_agreed(requests_per_minute)
     async with rt.db.begin(system(tenant, ctx.source)) as tx:
         changed = await store.set_plan(tx, tenant, plan, requests_per_minute)
     return _changed(rt, changed)
@@ -96,11 +132,21 @@ async def set_active(rt: Runtime, ctx: Ctx, tenant: TenantId, active: bool) -> T
     return _changed(rt, changed)
 
 
+def _check_agreed(requests_per_minute: int | None) -> None:
+    if requests_per_minute is not None and not 1 <= requests_per_minute <= 10_000_000:
+        raise Invalid("Requests a minute are a number between 1 and 10000000.", field="requests_per_minute")
+
+
 def _changed(rt: Runtime, tenant: Tenant | None) -> Tenant:
-    if tenant is None:
-        raise NotFound("tenant")
+    changed = _found(tenant)
     forget(rt)
     rt.revoked()
+    return changed
+
+
+def _found(tenant: Tenant | None) -> Tenant:
+    if tenant is None:
+        raise NotFound("tenant")
     return tenant
 
 
@@ -151,6 +197,7 @@ async def get_configuration(rt: Runtime, ctx: Ctx) -> Configuration:
 async def patch_settings(rt: Runtime, ctx: Ctx, patch: SettingsPatch) -> Configuration:
     ctx.require("settings:write")
     tenant = await get(rt, ctx)
+    name = tenant.name if patch.name is UNSET else rules.check_name(patch.name)
     if patch.payment_provider is not UNSET and patch.payment_provider not in rt.payments:
         names = ", ".join(sorted(rt.payments))
         raise Invalid(f"This installation takes payments through one of {names}.", field="payment_provider")
@@ -167,6 +214,10 @@ async def patch_settings(rt: Runtime, ctx: Ctx, patch: SettingsPatch) -> Configu
                 await accounts.check_mode(rt, tx, hint.provider, after.payment_test_mode)
         settings = await store.update_settings(tx, after)
         hints = tuple(await store.credential_hints(tx))
+        if name != tenant.name:
+            tenant = _found(await store.set_name(tx, name))
+    if patch.name is not UNSET:
+        forget(rt)
     if (before.allowed_origins, before.payment_test_mode) != (after.allowed_origins, after.payment_test_mode):
         rt.revoked()
     return Configuration(tenant, settings, hints)

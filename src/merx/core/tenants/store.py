@@ -3,9 +3,11 @@ security: its statements go through `tx.platform` or come from `Database.lookup`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from merx.core.tenants.model import CredentialHint, Plan, ShopSettings, Tenant
+from merx.core.tenants.model import CredentialHint, Figures, Plan, ShopSettings, Tenant
 from merx.db.database import Database, Tx
 from merx.kernel.ids import TenantId
 
@@ -23,9 +25,21 @@ TENANT_BY_DOMAIN = f"select {_TENANT} from tenants where domain = $1 and not sys
 TENANTS_BY_IDS = f"select {_TENANT} from tenants where id = any($1::uuid[]) order by created_at, id limit $2 offset $3"
 TENANTS = f"select {_TENANT} from tenants where not system order by created_at, id limit $1 offset $2"
 COUNT_TENANTS = "select count(*) from tenants where not system"
+TENANTS_NEWEST = f"""
+select {_TENANT} from tenants where not system order by created_at desc, id desc limit $1 offset $2
+"""
+TENANTS_FOUND = f"""
+select {_TENANT} from tenants where not system and (starts_with(slug, $1) or strpos(lower(name), $1) > 0)
+order by created_at desc, id desc limit $2 offset $3
+"""
+COUNT_TENANTS_FOUND = """
+select count(*) from tenants where not system and (starts_with(slug, $1) or strpos(lower(name), $1) > 0)
+"""
+TENANT_FIGURES = "select * from tenant_figures($1, $2)"
 TAKEN_SLUGS = "select slug from tenants where starts_with(slug, $1)"
 SET_PLAN = f"update tenants set plan = $2, requests_per_minute = $3 where id = $1 and not system returning {_TENANT}"
 SET_ACTIVE = f"update tenants set active = $2 where id = $1 and not system returning {_TENANT}"
+SET_NAME = f"update tenants set name = $2 where id = $1 and not system returning {_TENANT}"
 
 _SETTINGS = (
     "currency, tax_rate, tax_shipping, prices_include_tax, shipping_enabled, flat_shipping_minor, "
@@ -106,6 +120,29 @@ async def page(db: Database, limit: int, offset: int) -> list[Tenant]:
 async def count(db: Database) -> int:
     row = await db.lookup(COUNT_TENANTS)
     return int(row[0]) if row else 0
+
+
+async def find(db: Database, search: str, limit: int, offset: int) -> list[Tenant]:
+    """Newest first. `search`: the beginning of a slug or part of a name, in lower case; '' finds all."""
+    rows = await (
+        db.lookups(TENANTS_FOUND, search, limit, offset) if search else db.lookups(TENANTS_NEWEST, limit, offset)
+    )
+    return [_as_tenant(row) for row in rows]
+
+
+async def count_found(db: Database, search: str) -> int:
+    row = await (db.lookup(COUNT_TENANTS_FOUND, search) if search else db.lookup(COUNT_TENANTS))
+    return int(row[0]) if row else 0
+
+
+async def figures(db: Database, tenants: Sequence[TenantId], since: datetime) -> dict[TenantId, Figures]:
+    """How much they are used; requests count from `since` on."""
+    rows = await db.lookups(TENANT_FIGURES, list(tenants), since)
+    return {TenantId(row[0]): Figures(*tuple(row)[1:]) for row in rows}
+
+
+async def set_name(tx: Tx, name: str) -> Tenant | None:
+    return _tenant(await tx.platform.row(SET_NAME, tx.ctx.tenant, name))
 
 
 async def set_plan(tx: Tx, tenant: TenantId, plan: Plan, requests_per_minute: int | None) -> Tenant | None:

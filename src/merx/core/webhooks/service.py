@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from merx.core.tenants import store as tenants
-from merx.core.webhooks import rules, store
+from merx.core.webhooks import rules, steps, store
 from merx.core.webhooks.model import (
     DELIVERIES_KEPT,
     EVENTS_KEPT,
@@ -145,7 +145,7 @@ async def list_deliveries(
             await _endpoint(tx, endpoint_id)
         found = await store.deliveries(tx, endpoint_id, states, limit, offset)
         total = await store.count_deliveries(tx, endpoint_id, states)
-        return await _with_attempts(tx, found), total
+        return await steps.with_attempts(tx, found), total
 
 
 async def get_delivery(rt: Runtime, ctx: Ctx, delivery_id: DeliveryId) -> Delivery:
@@ -295,12 +295,7 @@ async def _delivery(tx: Tx, delivery_id: DeliveryId) -> Delivery:
     found = await store.delivery(tx, delivery_id)
     if found is None:
         raise NotFound("delivery")
-    return (await _with_attempts(tx, [found]))[0]
-
-
-async def _with_attempts(tx: Tx, found: list[Delivery]) -> list[Delivery]:
-    tries = await store.attempts(tx, [one.id for one in found]) if found else {}
-    return [msgspec.structs.replace(one, attempts=tuple(tries.get(one.id, ()))) for one in found]
+    return (await steps.with_attempts(tx, [found]))[0]
 
 
 def _bound(tenant: TenantId, endpoint_id: UUID) -> str:

@@ -243,6 +243,10 @@ where tenant_id = $1 and endpoint_id = $5 and state = any($2::text[]) order by e
 """
 COUNT_DELIVERIES = "select count(*) from webhook_deliveries where tenant_id = $1 and state = any($2::text[])"
 COUNT_DELIVERIES_TO = f"{COUNT_DELIVERIES} and endpoint_id = $3"
+COUNT_DELIVERIES_UP_TO = """
+select count(*) from (select 1 from webhook_deliveries
+  where tenant_id = $1 and endpoint_id = $3 and state = any($2::text[]) limit $4::bigint) as counted
+"""
 DELIVERY = f"select {_DELIVERY} from webhook_deliveries where tenant_id = $1 and id = $2"
 ATTEMPTS = """
 select delivery_id, attempt, status, error, answer, milliseconds, created_at from webhook_attempts
@@ -320,6 +324,12 @@ async def count_deliveries(tx: Tx, endpoint_id: EndpointId | None, states: Seque
         row = await tx.row(COUNT_DELIVERIES, wanted)
     else:
         row = await tx.row(COUNT_DELIVERIES_TO, wanted, endpoint_id)
+    return 0 if row is None else int(row[0])
+
+
+async def count_deliveries_up_to(tx: Tx, endpoint_id: EndpointId, states: Sequence[DeliveryState], most: int) -> int:
+    """`most`: where counting stops."""
+    row = await tx.row(COUNT_DELIVERIES_UP_TO, [state.value for state in states], endpoint_id, most)
     return 0 if row is None else int(row[0])
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar.types import ControllerRouterHandler
 from msgspec import UNSET
 
-from merx.core.auth import clients, keys, team
+from merx.core.auth import clients, keys, leaving, team
 from merx.core.auth import service as auth
 from merx.core.auth.clients import DEFAULT_GRANTS
 from merx.core.auth.model import WrongPassword
@@ -117,6 +117,12 @@ async def change_password(request: MerxRequest, data: shop.NewPassword) -> None:
     bucket = _attempts_of(request, f"password/{request.ctx.actor_id}")
     async with _limiter(request).attempt(bucket, FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS, Invalid):
         await auth.change_password(request.rt, request.ctx, data.current_password, data.password)
+
+
+@accounts.post("/me/sign-out/", SIGNED_IN, status_code=204)
+async def sign_out_everywhere(request: MerxRequest) -> None:
+    """Ends every session of one's own, this one too, in every shop."""
+    await leaving.sign_out_everywhere(request.rt, request.ctx)
 
 
 # ── Team ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -263,6 +269,7 @@ ROUTES: list[ControllerRouterHandler] = [
     revoke,
     me,
     change_password,
+    sign_out_everywhere,
     list_members,
     add_member,
     get_member,

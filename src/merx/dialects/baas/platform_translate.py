@@ -110,6 +110,7 @@ def made_client(made: auth.NewOauthClient) -> shop.MadeOauthClient:
 def settings(found: Configuration) -> shop.Settings:
     kept, threshold = found.settings, found.settings.free_shipping_threshold
     return shop.Settings(
+        name=found.tenant.name,
         currency=kept.currency,
         tax_percentage=f"{kept.tax_percentage:f}",
         tax_shipping=kept.tax_shipping,

@@ -150,7 +150,9 @@ class NewOauthClient(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     redirect_uris: Annotated[list[Url], Meta(max_length=20)] = []
     grant_types: Annotated[list[Scope], Meta(max_length=8)] | UnsetType = UNSET
     scopes: Scopes | UnsetType = UNSET
-    public: Annotated[bool, Meta(description="It runs where it can keep no secret: a browser, a phone, a laptop")] = False
+    public: Annotated[bool, Meta(description="It runs where it can keep no secret: a browser, a phone, a laptop")] = (
+        False
+    )
 
 
 class OauthClientChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -183,6 +185,7 @@ class CredentialHint(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
+    name: str
     currency: str
     tax_percentage: str
     tax_shipping: bool
@@ -209,6 +212,7 @@ class SettingsChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`payment_credentials`: those of the `payment_provider` sent with them (`{"secret_key": …}`), or by provider
     (`{"stripe": {"secret_key": …, "webhook_secret": …}}`), where null forgets a provider's."""
 
+    name: Annotated[str, Meta(max_length=255, description="The shop's, on its pages and letters")] | UnsetType = UNSET
     currency: Annotated[str, Meta(max_length=8, description="ISO 4217")] | UnsetType = UNSET
     tax_percentage: Decimal | UnsetType = UNSET
     tax_shipping: bool | UnsetType = UNSET
@@ -224,7 +228,9 @@ class SettingsChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     allowed_origins: Annotated[list[Annotated[str, Meta(max_length=255)]], Meta(max_length=50)] | UnsetType = UNSET
     locale: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
     contact_email: Email | UnsetType | None = UNSET
-    accent: Annotated[str, Meta(max_length=7, description="The colour of the shop's pages: #4f46e5, or empty")] | UnsetType = UNSET
+    accent: (
+        Annotated[str, Meta(max_length=7, description="The colour of the shop's pages: #4f46e5, or empty")] | UnsetType
+    ) = UNSET
 
 
 class ShippingMethod(msgspec.Struct, frozen=True):
