@@ -15,7 +15,7 @@ import msgspec
 from merx.core.catalog.model import Sort
 from merx.kernel.money import EXPONENTS
 
-_SHOP = """
+SHOP = """
 with shop as materialized (select s.currency from settings s where s.tenant_id = $1)"""
 _VERSION = "(select sum(v.version)::bigint from catalog_versions v where v.tenant_id = $1)"
 _PRODUCT = """json_build_array(p.id, p.slug, p.name, p.description, p.sku, p.price_minor, p.compare_minor,
@@ -29,7 +29,7 @@ _PRODUCT = """json_build_array(p.id, p.slug, p.name, p.description, p.sku, p.pri
       s.on_hand, s.reserved, (select shop.currency from shop)) order by v.position, v.id)
     from variants v join stock s on s.tenant_id = $1 and s.variant_id = v.id
     where v.tenant_id = $1 and v.product_id = p.id and v.deleted_at is null{live}), '[]'::json))"""
-_SHOWN, _KEPT = _PRODUCT.format(live=" and v.active"), _PRODUCT.format(live="")
+_SHOWN, KEPT = _PRODUCT.format(live=" and v.active"), _PRODUCT.format(live="")
 """A product as JSON: to shoppers, and to merchants (with its inactive variants). In the order of `model.Product`."""
 
 _TREE = """,
@@ -130,7 +130,7 @@ def _compose(shape: Shape) -> tuple[str, tuple[str, ...]]:
         takes.append(name)
         return f"${len(takes) + 1}"
 
-    head, source = _SHOP, "products p"
+    head, source = SHOP, "products p"
     where = ["p.tenant_id = $1", "p.deleted_at is null"]
     where.append("p.active" if shape.shown else f"p.active = any({argument('active')}::bool[])")
     if shape.search:
@@ -178,7 +178,7 @@ def _page(shape: Shape, source: str, condition: str) -> str:
         best = f"select * from matching order by key{direction}, id{direction} limit $2 offset $3"
         page = f"select p.* from ({best}) as m join products p on p.tenant_id = $1 and p.id = m.id"
         page += f" order by m.key{direction}, m.id{direction}"
-    product = _SHOWN if shape.shown else _KEPT
+    product = _SHOWN if shape.shown else KEPT
     return f"{head}\nselect {_VERSION}, {total},\n(select json_agg({product}) from (\n  {page}) as p)"
 
 
@@ -193,26 +193,26 @@ TAKES: dict[Shape, tuple[str, ...]] = {shape: _compose(shape)[1] for shape in _S
 
 def _one(product: str, condition: str) -> str:
     where = f"p.tenant_id = $1 and p.deleted_at is null and {condition}"
-    return f"{_SHOP}\nselect {_VERSION}, (select {product} from products p where {where})"
+    return f"{SHOP}\nselect {_VERSION}, (select {product} from products p where {where})"
 
 
 # The whole tree beside the answer, in the order of `model.Category`; nobody reads the descriptions there.
-_CATEGORIES = """(select json_agg(json_build_array(
+CATEGORIES = """(select json_agg(json_build_array(
     c.id, c.number, c.parent_id, c.name, c.slug, '', c.position, c.created_at))
   from categories c where c.tenant_id = $1)"""
-LISTS_WITH_TREE: dict[Shape, str] = {shape: f"{sql},\n{_CATEGORIES}" for shape, sql in LISTS.items()}
+LISTS_WITH_TREE: dict[Shape, str] = {shape: f"{sql},\n{CATEGORIES}" for shape, sql in LISTS.items()}
 
 SHOWN_BY_ID = _one(_SHOWN, "p.id = $2 and p.active")
 SHOWN_BY_SLUG = _one(_SHOWN, "p.slug = $2 and p.active")
-KEPT_BY_ID = _one(_KEPT, "p.id = $2")
-KEPT_BY_SLUG = _one(_KEPT, "p.slug = $2")
-SHOWN_BY_ID_WITH_TREE = f"{SHOWN_BY_ID},\n{_CATEGORIES}"
-KEPT_BY_ID_WITH_TREE = f"{KEPT_BY_ID},\n{_CATEGORIES}"
-KEPT_PRODUCTS = f"""{_SHOP}
-select (select json_agg({_KEPT} order by p.id) from products p
+KEPT_BY_ID = _one(KEPT, "p.id = $2")
+KEPT_BY_SLUG = _one(KEPT, "p.slug = $2")
+SHOWN_BY_ID_WITH_TREE = f"{SHOWN_BY_ID},\n{CATEGORIES}"
+KEPT_BY_ID_WITH_TREE = f"{KEPT_BY_ID},\n{CATEGORIES}"
+KEPT_PRODUCTS = f"""{SHOP}
+select (select json_agg({KEPT} order by p.id) from products p
   where p.tenant_id = $1 and p.id = any($2::uuid[]) and p.deleted_at is null)
 """
-EXPORTED = f"""{_SHOP}
-select (select json_agg({_KEPT}) from (
+EXPORTED = f"""{SHOP}
+select (select json_agg({KEPT}) from (
   select p.* from products p where p.tenant_id = $1 and p.deleted_at is null and p.id > $2 order by p.id limit $3) as p)
 """

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from merx.core.catalog import model, rules, store, words, writing
+from merx.core.catalog import model, rules, shelf, store, words, writing
 from merx.core.catalog.model import (
     Branch,
     Category,
@@ -32,6 +32,7 @@ from merx.core.catalog.model import (
     VersionConflict,
 )
 from merx.core.catalog.rules import Edit
+from merx.core.catalog.shelf import Shelf
 from merx.core.catalog.tree import Tree
 from merx.core.inventory import store as inventory
 from merx.db.database import Tx
@@ -69,6 +70,18 @@ async def get_product_by_slug(rt: Runtime, ctx: Ctx, slug: str, hidden: bool = F
         raise NotFound("product")
     async with rt.db.read(ctx) as tx:
         return _found(await store.get_product(tx, slug, not hidden))
+
+
+async def list_kept(rt: Runtime, ctx: Ctx, query: ProductQuery) -> Shelf:
+    """A merchant's own list, with the category tree. Counting stops at a bound."""
+    ctx.require("products:read")
+    query = replace(rules.query(query), tree=True)
+    narrowed = query.search or query.category or query.min_price is not None or query.max_price is not None
+    async with rt.db.begin(ctx) as tx:
+        if not (narrowed or query.in_stock is True or (query.in_stock is False and (query.active is not None))):
+            return await shelf.listed(tx, query)
+        found = await store.list_products(tx, query)
+        return Shelf(found.items, found.total, False, found.tree)
 
 
 async def kept_products(rt: Runtime, ctx: Ctx, products: Sequence[ProductId]) -> tuple[Product, ...]:

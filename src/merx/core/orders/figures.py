@@ -1,5 +1,5 @@
-"""What the merchant's first page asks: how selling goes, what sells, what waits to be done. Statements, and the rows they
-give; `desk` beside this file is the service.
+"""What the merchant's first page asks: how selling goes, what sells, what waits to be done. Statements, and the rows
+they give; `desk` beside this file is the service.
 
 Each is one statement over the newest part of an index. What could be long is counted up to a bound and says so."""
 
@@ -55,13 +55,20 @@ select count(*) filter (where c.created_at >= $3), count(*) filter (where c.crea
 from carts c where c.tenant_id = $1 and c.id > $2
 """
 LOW_STOCK = """
-select s.product_id, s.variant_id, s.on_hand, s.reserved, p.name, v.title, p.images -> 0 ->> 'url',
-  count(*) over () as matching
-from stock s
-join variants v on v.tenant_id = $1 and v.id = s.variant_id and v.active and v.deleted_at is null
-join products p on p.tenant_id = $1 and p.id = s.product_id and p.active and p.deleted_at is null
-where s.tenant_id = $1 and s.on_hand - s.reserved <= $2
-order by s.on_hand - s.reserved, p.sort_name, s.variant_id limit $3
+with low as materialized (
+  select s.product_id, s.variant_id, s.on_hand, s.reserved from stock s
+  where s.tenant_id = $1 and s.on_hand - s.reserved <= $2
+    and not exists (select from variants v
+      where v.tenant_id = $1 and v.id = s.variant_id and (not v.active or v.deleted_at is not null))
+    and not exists (select from products p
+      where p.tenant_id = $1 and p.id = s.product_id and not (p.active and p.deleted_at is null))
+  order by s.on_hand - s.reserved, s.variant_id limit $4)
+select l.product_id, l.variant_id, l.on_hand, l.reserved, p.name, v.title, p.images -> 0 ->> 'url',
+  (select count(*) from low)
+from (select * from low order by on_hand - reserved, variant_id limit $3) as l
+join variants v on v.tenant_id = $1 and v.id = l.variant_id
+join products p on p.tenant_id = $1 and p.id = l.product_id
+order by l.on_hand - l.reserved, p.sort_name, l.variant_id
 """
 
 
@@ -168,8 +175,8 @@ async def carts(tx: Tx, since: datetime, middle: datetime) -> Sequence[int]:
 
 
 async def low_stock(tx: Tx, threshold: int, limit: int) -> tuple[tuple[LowStock, ...], int]:
-    """The scarcest first, and how many there are."""
-    rows = await tx.rows(LOW_STOCK, threshold, limit)
+    """The scarcest first, and how many there are, up to COUNTED."""
+    rows = await tx.rows(LOW_STOCK, threshold, limit, COUNTED)
     found = tuple(
         LowStock(ProductId(row[0]), StockLevel(VariantId(row[1]), ProductId(row[0]), row[2], row[3]), *tuple(row)[4:7])
         for row in rows

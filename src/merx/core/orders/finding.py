@@ -68,9 +68,11 @@ def _compose(chosen: tuple[str, ...], flagged: bool, oldest: bool) -> tuple[str,
     if flagged:
         where += " and o.flagged is not null"
     way, last = ("" if oldest else " desc"), len(chosen) + 4
+    order = f"order by o.created_at{way}, o.id{way}"
+    # The page first and then its lines: what is passed over is not put together.
     page = f"""
-select {COLUMNS}, {LINES} from {source} where {where}
-order by o.created_at{way}, o.id{way} limit ${last} offset ${last + 1}"""
+select {COLUMNS}, {LINES} from (
+  select o.* from {source} where {where} {order} limit ${last} offset ${last + 1}) as o {order}"""
     return page, f"select count(*) from (select 1 from {source} where {where} limit ${last}) as counted"
 
 

@@ -49,15 +49,14 @@ async def product_list(request: PageRequest) -> Page:
         sort=Sort(sort) if sort else None,
         limit=SIZE,
         offset=offset,
-        tree=True,
     )
-    found = await catalog.list_products(request.rt, request.ctx, wanted)
+    found = await catalog.list_kept(request.rt, request.ctx, wanted)
     return render(
         request,
         "products/rows.html" if request.partial else "products/list.html",
         area="products",
         products=found.items,
-        paging=paging(request, number, found.total),
+        paging=paging(request, number, found.total, more=found.more),
         views=VIEWS,
         view=view,
         columns=COLUMNS,
