@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from merx.core.auth.model import Credential
 from merx.edge.answers import AnswerCache, KeyMemory
 from merx.edge.app import Dialect, dialect_app
+from merx.edge.direct import Direct
 from merx.edge.front import Front
 from merx.edge.gate import Authority, Gate
 from merx.edge.limits import Counter, Limiter
@@ -53,7 +54,7 @@ class Edge:
     def mounts(self, dialect: Dialect) -> list[tuple[str, ASGIApp]]:
         """What the gateway sends to this dialect, its document and its page included."""
         app = dialect_app(dialect)
-        front = Front(dialect, app, self.gate, self.answers)
+        front = Front(dialect, Direct(dialect, app), self.gate, self.answers)
         document = Document(dialect, app)
 
         async def described(scope: Any, receive: Any, send: Any) -> None:
