@@ -10,11 +10,11 @@
   const options = () => $$(".results li:not([hidden]) a", palette);
   const goTo = (at) => {
     const all = options();
-    all.forEach((one) => { one.classList.remove("at"); one.parentElement.removeAttribute("aria-selected"); });
+    $$(".results a", palette).forEach((one) => one.classList.remove("at"));
     const chosen = all[(at + all.length) % all.length];
     if (!chosen) return;
     chosen.classList.add("at");
-    chosen.parentElement.setAttribute("aria-selected", "true");
+    $("#palette-said").textContent = chosen.textContent.trim().replace(/\s+/g, " ");
     chosen.scrollIntoView({ block: "nearest" });
   };
   const narrow = () => {
