@@ -26,7 +26,7 @@ def shown(settings: Settings, shops: list[Access]) -> str:
         lines += [
             "",
             "  Try it:",
-            f'    curl -H "X-API-Key: {first.publishable}" {_address(settings, first)}/products/',
+            f'    curl -H "X-API-Key: {first.publishable}" {_address(settings, first)}/api/store/products/',
         ]
     return "\n".join([*lines, "", ""])
 
@@ -44,4 +44,4 @@ def _facts(settings: Settings, shop: Access) -> list[tuple[str, str]]:
 
 def _address(settings: Settings, shop: Access) -> str:
     scheme = settings.public_url.partition("://")[0]
-    return f"{scheme}://{shop.slug}.{settings.base_domain}/api/store"
+    return f"{scheme}://{shop.slug}.{settings.base_domain}"

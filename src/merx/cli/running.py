@@ -43,7 +43,8 @@ def _say_ready(settings: Settings, told: int) -> None:
     data = "" if settings.database_url else f"  Its data is in  {settings.data_dir}\n"
     sys.stdout.write(
         f"Merx {__version__} is running at {settings.public_url}\n"
-        f"  API documents   {settings.public_url}/api/store/docs\n{data}{prepared}Ctrl-C stops it.\n"
+        f"  Dashboard       {settings.public_url}/dashboard\n"
+        f"  Documentation   {settings.public_url}/docs\n{data}{prepared}Ctrl-C stops it.\n"
     )
     sys.stdout.flush()
 
