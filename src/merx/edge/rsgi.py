@@ -181,7 +181,10 @@ def _headers(given: Any) -> list[tuple[bytes, bytes]]:
     pairs, names = given.items(), given.keys()
     found = [(name.encode(), value.encode()) for name, value in pairs]
     if len(readable := dict(pairs)) != len(names):
-        found += [(name.encode(), _UNREADABLE) for name in names if name not in readable]
+        for name in names:
+            if name not in readable:  # of an Authorization, what is worst: a credential of ours that is wrong
+                scheme = b"Bearer " if name == "authorization" else b""
+                found.append((name.encode(), scheme + _UNREADABLE))
     return found
 
 
