@@ -30,8 +30,8 @@ def sheet(accent: str) -> bytes:
     """The accent for light and for dark ground: its hue and chroma are kept, its lightness moved until text on it, and
     it as text on the ground, can be read (4.5:1)."""
     lightness, chroma, hue = oklch(accent)
-    light = _until(lightness, chroma, hue, ground=1.0, step=-0.01)
-    dark = _until(max(lightness, 0.6), chroma, hue, ground=_luminance(_linear(0.2, 0.0, 0.0)), step=0.01)
+    light = _until(min(lightness, 0.97), chroma, hue, ground=1.0, step=-0.01)
+    dark = _until(min(max(lightness, 0.6), 0.97), chroma, hue, ground=_luminance(_linear(0.2, 0.0, 0.0)), step=0.01)
     return f"""@layer theme {{
 :root {{
   --accent-h: {hue:.1f};

@@ -15,7 +15,7 @@ import msgspec
 from merx.core.catalog.model import Sort
 from merx.kernel.money import EXPONENTS
 
-SHOP = """
+_SHOP = """
 with shop as materialized (select s.currency from settings s where s.tenant_id = $1)"""
 _VERSION = "(select sum(v.version)::bigint from catalog_versions v where v.tenant_id = $1)"
 _PRODUCT = """json_build_array(p.id, p.slug, p.name, p.description, p.sku, p.price_minor, p.compare_minor,
@@ -130,7 +130,7 @@ def _compose(shape: Shape) -> tuple[str, tuple[str, ...]]:
         takes.append(name)
         return f"${len(takes) + 1}"
 
-    head, source = SHOP, "products p"
+    head, source = _SHOP, "products p"
     where = ["p.tenant_id = $1", "p.deleted_at is null"]
     where.append("p.active" if shape.shown else f"p.active = any({argument('active')}::bool[])")
     if shape.search:
@@ -193,7 +193,7 @@ TAKES: dict[Shape, tuple[str, ...]] = {shape: _compose(shape)[1] for shape in _S
 
 def _one(product: str, condition: str) -> str:
     where = f"p.tenant_id = $1 and p.deleted_at is null and {condition}"
-    return f"{SHOP}\nselect {_VERSION}, (select {product} from products p where {where})"
+    return f"{_SHOP}\nselect {_VERSION}, (select {product} from products p where {where})"
 
 
 # The whole tree beside the answer, in the order of `model.Category`; nobody reads the descriptions there.
@@ -208,11 +208,11 @@ KEPT_BY_ID = _one(KEPT, "p.id = $2")
 KEPT_BY_SLUG = _one(KEPT, "p.slug = $2")
 SHOWN_BY_ID_WITH_TREE = f"{SHOWN_BY_ID},\n{CATEGORIES}"
 KEPT_BY_ID_WITH_TREE = f"{KEPT_BY_ID},\n{CATEGORIES}"
-KEPT_PRODUCTS = f"""{SHOP}
+KEPT_PRODUCTS = f"""{_SHOP}
 select (select json_agg({KEPT} order by p.id) from products p
   where p.tenant_id = $1 and p.id = any($2::uuid[]) and p.deleted_at is null)
 """
-EXPORTED = f"""{SHOP}
+EXPORTED = f"""{_SHOP}
 select (select json_agg({KEPT}) from (
   select p.* from products p where p.tenant_id = $1 and p.deleted_at is null and p.id > $2 order by p.id limit $3) as p)
 """

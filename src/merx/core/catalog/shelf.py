@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from merx.core.catalog.model import Category, Product, ProductQuery, Sort
-from merx.core.catalog.reading import CATEGORIES, KEPT, SHOP
+from merx.core.catalog.reading import CATEGORIES, KEPT, _SHOP
 from merx.db.database import Tx
 
 COUNTED = 10_000
@@ -36,7 +36,7 @@ _COUNT = """select count(*) from (
 
 
 def _head(total: str, page: str) -> str:
-    return f"{SHOP}\nselect {total},\n(select json_agg({KEPT}) from ({page}) as p),\n{CATEGORIES}"
+    return f"{_SHOP}\nselect {total},\n(select json_agg({KEPT}) from ({page}) as p),\n{CATEGORIES}"
 
 
 def _indexed(active: bool | None, sort: Sort) -> str:
@@ -70,7 +70,7 @@ def _summed(active: bool | None, way: str, gone: bool) -> str:
   select p.* from (
     select u.id, u.available from {source} u order by u.available{way}, u.id{way} limit $2 offset $3) as m
   join products p on p.tenant_id = $1 and p.id = m.id order by m.available{way}, m.id{way}"""
-    return f"{SHOP}{head}\nselect {counted},\n(select json_agg({KEPT}) from ({page}) as p),\n{CATEGORIES}"
+    return f"{_SHOP}{head}\nselect {counted},\n(select json_agg({KEPT}) from ({page}) as p),\n{CATEGORIES}"
 
 
 INDEXED = {(active, sort): _indexed(active, sort) for active in _STATES for sort in _KEYS}
