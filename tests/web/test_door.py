@@ -251,3 +251,24 @@ async def test_a_flash_message_is_said_once_and_cant_be_forged(site: Settings, s
         await visitor.get("/dashboard")
         assert "You have signed out" in (await visitor.post("/dashboard/sign-out")).text
         assert "You have signed out" not in (await visitor.get(SIGN_IN)).text
+
+
+async def test_methods_a_page_does_not_take_are_told_and_never_a_fault(site: Settings, shop: Shop) -> None:
+    async with await signed_in(site, shop.email) as visitor:
+        for path in ("/dashboard", "/dashboard/orders", "/dashboard/sign-in", "/"):
+            options = await visitor._send("OPTIONS", path, headers={})
+            assert options.status_code == 204 and "GET" in options.headers["allow"], path
+            head = await visitor._send("HEAD", path, headers={})
+            assert head.status_code in (200, 303) and head.content == b"", path
+            for method in ("PUT", "PATCH", "DELETE"):
+                answer = await visitor._send(method, path, headers={"Origin": f"http://{visitor.host}"})
+                assert answer.status_code == 405, (method, path)
+
+
+async def test_a_form_that_is_too_large_is_told_so(site: Settings, shop: Shop) -> None:
+    async with await signed_in(site, shop.email) as visitor:
+        cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+        headers = {"Host": visitor.host, "Cookie": cookie, "Origin": f"http://{visitor.host}"}
+        files = {"file": ("x.csv", b"a" * (13 << 20), "text/csv")}
+        answer = await visitor.http.post("/dashboard/products/import", files=files, headers=headers)
+        assert answer.status_code == 413 and "larger than 12 MiB" in answer.text

@@ -74,7 +74,7 @@ class Front:
             who = await self._ask_who(scope, visit, path, from_memory)
         await self.gate.count(visit, self.dialect)
         if b"content-length" in visit.headers:
-            await _refuse_too_large(receive, visit.headers[b"content-length"], visit.max_body)
+            await refuse_too_large(receive, visit.headers[b"content-length"], visit.max_body)
         if from_memory and visit.ctx is not None:
             return await self._catalogue(scope, receive, send, visit, path, who.in_query)
         keyed = method in ("POST", "PATCH") and b"idempotency-key" in visit.headers and visit.denied is None
@@ -193,7 +193,7 @@ class Front:
         await response.to_asgi_response(None, None)(scope, receive, send)  # type: ignore[arg-type]
 
 
-async def _refuse_too_large(receive: Receive, declared: bytes, bound: int) -> None:
+async def refuse_too_large(receive: Receive, declared: bytes, bound: int) -> None:
     """Raises HttpError 413 for a body past the bound, after taking in what is on its way: a connection that is closed
     over unread bytes is reset, and the client would see that instead of the answer."""
     if not declared.isdigit() or int(declared) <= bound:

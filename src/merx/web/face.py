@@ -26,10 +26,11 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from merx.core.tenants import service as tenants
-from merx.edge.app import MerxResponse, Quota
+from merx.edge.app import MerxResponse, Quota, handlers_of
 from merx.edge.client import address_bucket
 from merx.edge.credentials import refuse_repeated
 from merx.edge.errors import HttpError, as_error
+from merx.edge.front import refuse_too_large
 from merx.edge.limits import Limiter
 from merx.edge.visit import Visit, visit_of
 from merx.kernel.context import ActorKind, Ctx
@@ -100,6 +101,8 @@ class FaceApp:
         outgoing = self._sending(scope["method"], visitor, send)
         try:
             await self._check(scope, visit, visitor)
+            if b"content-length" in visit.headers:
+                await refuse_too_large(receive, visit.headers[b"content-length"], self.face.max_body)
             if scope["method"] == "HEAD":
                 scope["method"] = "GET"
             await self._app(scope, receive, outgoing)
@@ -218,7 +221,7 @@ def _litestar(face: Face) -> Litestar:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        return Litestar(
+        app = Litestar(
             [Router(face.prefix, route_handlers=list(face.routes))],
             exception_handlers={HTTPException: failed, Exception: failed},
             before_request=before,
@@ -230,10 +233,14 @@ def _litestar(face: Face) -> Litestar:
             response_class=MerxResponse,
             debug=False,
         )
+    for handler in handlers_of(app):
+        if "needs" not in handler.opt and handler.http_methods != {"OPTIONS"}:
+            raise TypeError(f"{handler.handler_name} does not say what it needs: PUBLIC, SIGNED_IN or a permission")
+    return app
 
 
 def _admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    needs = handler.opt["needs"]
+    needs = handler.opt.get("needs", PUBLIC)  # only OPTIONS, which Litestar answers itself, says nothing
     if needs == PUBLIC:
         return
     ctx = visit_of(connection.scope).caller()

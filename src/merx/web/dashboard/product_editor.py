@@ -32,6 +32,7 @@ from merx.kernel.ids import ProductId, VariantId
 from merx.web.dashboard.desk import baas, commerce, ident
 from merx.web.dashboard.products import LIST, indented
 from merx.web.forms import Form
+from merx.web.once import once
 from merx.web.pages import Page, PageRequest, redirect, render
 from merx.web.paging import SIZE, asked, paging
 
@@ -382,7 +383,9 @@ async def change_stock(request: PageRequest, product: str) -> Page:
             reason = form.text("reason") or "count"
             await inventory.set_available(request.rt, request.ctx, VariantId(variant), amount, reason)
         else:
-            await inventory.receive(request.rt, request.ctx, VariantId(variant), amount, form.text("reason"))
+            async with once(request, form) as first:
+                if first:
+                    await inventory.receive(request.rt, request.ctx, VariantId(variant), amount, form.text("reason"))
     except MerxError as wrong:
         return await _stock(request, product, form.refused(wrong, {"stock_quantity": "delta"}))
     return redirect(request, f"{LIST}/{product}/stock", said="The stock has been changed.")
