@@ -27,11 +27,13 @@ SHEETS: dict[str, tuple[str, ...]] = {
     "dashboard.css": ("tokens.css", "base.css", "dashboard.css"),
     "landing.css": ("tokens.css", "base.css", "landing.css"),
     "storefront.css": ("tokens.css", "base.css", "storefront.css"),
+    "portal.css": ("tokens.css", "base.css", "portal.css"),
     "oauth.css": ("tokens.css", "base.css", "oauth.css"),
 }
 """A face's stylesheet: the shared files first. `docs.css` and others that are not named here are served alone."""
 
 _SYMBOL = re.compile(r'<symbol id="([a-z0-9-]+)" viewBox="0 0 24 24">(.*?)</symbol>', re.DOTALL)
+_COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
 _MEDIA = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -52,7 +54,7 @@ class Assets:
         sources = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*")) if path.is_file()}
         bodies = {name: path.read_bytes() for name, path in sources.items() if not name.startswith("vendor/")}
         for name, parts in SHEETS.items():
-            bodies[name] = b"\n".join((ROOT / part).read_bytes() for part in parts)
+            bodies[name] = lean(b"\n".join((ROOT / part).read_bytes() for part in parts))
         for name, body in bodies.items():
             stem, dot, ending = name.rpartition(".")
             if f".{ending}" in _MEDIA:
@@ -73,6 +75,15 @@ class Assets:
     def address(self, name: str) -> str:
         """Where a file is; a KeyError for one that is not there shows in the first test of its page."""
         return self._addresses[name]
+
+
+def lean(sheet: bytes) -> bytes:
+    """Without comments, indentation, and the spaces that only people need."""
+    lines = (line.strip() for line in _COMMENT.sub(b"", sheet).splitlines())
+    text = b"\n".join(line for line in lines if line)
+    for wide, narrow in ((b"; }", b"}"), (b" { ", b"{"), (b"; ", b";"), (b": ", b":"), (b", ", b",")):
+        text = text.replace(wide, narrow)
+    return text
 
 
 @cache

@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 from merx.web import cookies
-from merx.web.dashboard import desk, home, orders, product_editor, product_files, products, session
+from merx.web.dashboard import (
+    account,
+    categories,
+    credentials,
+    customers,
+    desk,
+    discounts,
+    home,
+    orders,
+    outbox,
+    platform,
+    product_editor,
+    product_files,
+    products,
+    request_log,
+    sending,
+    session,
+    settings,
+    team,
+    webhooks,
+)
 from merx.web.face import Face
 
 UPLOAD = 12 << 20
@@ -22,5 +42,17 @@ FACE = Face(
         *products.ROUTES,
         *product_editor.ROUTES,
         *product_files.ROUTES,
+        *customers.ROUTES,
+        *discounts.ROUTES,
+        *categories.ROUTES,
+        *webhooks.ROUTES,
+        *credentials.ROUTES,
+        *request_log.ROUTES,
+        *outbox.ROUTES,
+        *team.ROUTES,
+        *sending.ROUTES,
+        *account.ROUTES,
+        *settings.ROUTES,
+        *platform.ROUTES,
     ],
 )

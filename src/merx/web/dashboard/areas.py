@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from merx.kernel.context import Ctx
 from merx.kernel.ids import PLATFORM_TENANT
+from merx.web.dashboard.sections import DEVELOPERS, anything_of
 from merx.web.face import SIGNED_IN
 
 
@@ -16,7 +17,7 @@ class Area:
     label: str
     path: str
     icon: str
-    needs: str = SIGNED_IN
+    needs: str | tuple[str, ...] = SIGNED_IN  # of several, one is enough
     group: str = "main"  # "main", "below" or, for the installation's administrators, "platform"
     create: tuple[str, str, str] | None = None  # (words, path, permission): what the palette offers to make
 
@@ -28,6 +29,22 @@ AREAS: tuple[Area, ...] = (
         "products", "Products", "/dashboard/products", "package", "products:read",
         create=("Add a product", "/dashboard/products/new", "products:write"),
     ),
+    Area("customers", "Customers", "/dashboard/customers", "users", "customers:read"),
+    Area(
+        "discounts", "Discounts", "/dashboard/discounts", "ticket-percent", "coupons:read",
+        create=("Make a discount", "/dashboard/discounts/new", "coupons:write"),
+    ),
+    Area(
+        "categories", "Categories", "/dashboard/categories", "folder-tree", "products:read",
+        create=("Add a category", "/dashboard/categories/new", "products:write"),
+    ),
+    Area("outbox", "Messages", "/dashboard/outbox", "mail", "notifications:read", "below"),
+    Area("developers", "Developers", "/dashboard/developers", "code", anything_of(DEVELOPERS), "below"),
+    Area("settings", "Settings", "/dashboard/settings", "settings", group="below"),
+    Area(
+        "shops", "Shops", "/dashboard/platform/shops", "store", "*", "platform",
+        create=("Open a shop", "/dashboard/platform/shops/new", "*"),
+    ),
 )  # fmt: skip
 
 
@@ -36,10 +53,15 @@ def visible(ctx: Ctx, group: str) -> list[Area]:
     at_platform = ctx.tenant == PLATFORM_TENANT
     if (group == "platform") != at_platform:
         return []
-    return [area for area in AREAS if area.group == group and (area.needs == SIGNED_IN or ctx.may(area.needs))]
+    return [area for area in AREAS if area.group == group and _open_to(ctx, area.needs)]
+
+
+def _open_to(ctx: Ctx, needs: str | tuple[str, ...]) -> bool:
+    return needs == SIGNED_IN or any(ctx.may(one) for one in ([needs] if isinstance(needs, str) else needs))
 
 
 def creations(ctx: Ctx) -> Sequence[tuple[str, str]]:
     """(words, path) of all that this person may make."""
-    made = [area.create for area in AREAS if area.create is not None]
+    at_platform = ctx.tenant == PLATFORM_TENANT
+    made = [area.create for area in AREAS if area.create is not None and (area.group == "platform") is at_platform]
     return [(words, path) for words, path, needs in made if ctx.may(needs)]

@@ -14,7 +14,7 @@ from merx.kernel import ids
 from merx.kernel.errors import NotFound
 from merx.kernel.ids import PLATFORM_TENANT
 from merx.web import theme
-from merx.web.dashboard import areas
+from merx.web.dashboard import areas, sections
 from merx.web.formats import DEFAULT_LOCALE
 from merx.web.pages import PageRequest
 
@@ -26,7 +26,7 @@ async def prepare(request: PageRequest) -> Mapping[str, Any]:
     ctx = request.ctx
     desk: Desk = await browsers.desk(request.rt, ctx)
     settings = desk.settings
-    return {
+    values = {
         "desk": desk,
         "settings": settings,
         "locale": settings.locale if settings else DEFAULT_LOCALE,
@@ -36,7 +36,18 @@ async def prepare(request: PageRequest) -> Mapping[str, Any]:
         "creations": areas.creations(ctx),
         "shop_url": shop_url(request, desk.tenant.slug),
         "api_base": request.rt.settings.public_url,
+        "sections": sections.of(ctx, request.scope["path"]),
     }
+    if settings is None and not request.scope["path"].startswith(AT_PLATFORM) and request.scope["path"] != HOME:
+        request.visitor.values.update(values)  # the platform is no shop: the page that says so is still a whole one
+        raise NotFound("page")
+    return values
+
+
+HOME = "/dashboard"
+AT_PLATFORM = tuple(
+    f"{HOME}/{one}" for one in ("platform", "home", "jump", "shops", "sign-out", "sign-in", "settings/account")
+)
 
 
 def desk_of(request: PageRequest) -> Desk:
