@@ -23,7 +23,7 @@ from merx.runtime import Runtime
 log = logging.getLogger("merx.edge")
 
 EVERY_SECONDS = 1.0
-AT_ONCE = 2_000  # requests that are packed together: a few milliseconds of work
+AT_ONCE = 4_000  # requests that are packed together: a few milliseconds of work
 MOST_SEEN, MOST_PACKED = 50_000, 200_000  # requests in memory before they are dropped
 WRITE_SECONDS = 5.0
 STOP_SECONDS = 10.0

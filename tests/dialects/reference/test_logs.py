@@ -49,7 +49,7 @@ def seen_at(ctx: Ctx, moment: float, status: int = 200, path: str = "/p", number
         "baas",
         status,
         0.0123,
-        f"r-{number:08x}",
+        f"r-{number:x}",
     )
 
 
