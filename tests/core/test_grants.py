@@ -311,11 +311,11 @@ async def test_what_has_changed_since_the_consent_counts(rt: Runtime, shop: Make
     narrowed, gone, last = [await grants.approve(rt, clerk, request(made, scope="")) for _ in range(3)]
     await team.change(rt, mine.owner, person.staff.id, role=Role.STAFF)
     assert (await grants.exchange_code(rt, proof_of(made), narrowed, BACK, VERIFIER)).scopes == ("orders:read",)
+    stored = await owner.fetch("select hash from oauth_codes where tenant_id = $1", mine.owner.tenant)
+    assert len(stored) == 3 and all(last.encode() not in row[0] for row in stored)
     await team.remove(rt, mine.owner, person.staff.id)
     with pytest.raises(GrantRefused):
         await grants.exchange_code(rt, proof_of(made), gone, BACK, VERIFIER)
-    stored = await owner.fetch("select hash from oauth_codes where tenant_id = $1", mine.owner.tenant)
-    assert len(stored) == 3 and all(last.encode() not in row[0] for row in stored)
 
 
 # ── Refreshing ───────────────────────────────────────────────────────────────────────────────────────────────────────

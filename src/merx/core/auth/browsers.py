@@ -42,6 +42,8 @@ async def keep(rt: Runtime, tokens: Tokens, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     ends = now + COOKIE_LIFE
     async with rt.db.begin(msgspec.structs.replace(system(found.tenant, "pages"), now=now)) as tx:
+        if not await store.lock_session(tx, claims.session):  # it was ended this very moment
+            raise InvalidToken
         digest = cookie_digest(rt, token)
         await store.insert_credential(
             tx, digest, "session", claims.session, found.actor, found.actor_id, sorted(found.scopes), ends
@@ -88,10 +90,10 @@ async def switch(rt: Runtime, ctx: Ctx, slug: str) -> Tokens:
     if found is None:
         raise NotFound("shop")
     async with rt.db.begin(msgspec.structs.replace(ctx, tenant=found.id)) as tx:
-        member = await store.member(tx, staff)
-        if member is None:
+        locked = await store.lock_member(tx, staff)
+        if locked is None:
             raise NotFound("shop")
-        tokens = await sessions.open_session(rt, tx, ActorKind.STAFF, staff, member.scopes)
+        tokens = await sessions.open_session(rt, tx, ActorKind.STAFF, staff, locked[0].scopes)
     if ctx.session is not None:
         async with rt.db.begin(ctx) as tx:
             await sessions.end(rt, tx, ctx.session)

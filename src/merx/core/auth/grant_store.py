@@ -25,6 +25,7 @@ USE_CODE = """
 update oauth_codes set used_at = $3, session_id = $4
 where tenant_id = $1 and hash = $2 and used_at is null and expires_at > $3
 """
+FORGET_CODES = "delete from oauth_codes where tenant_id = $1 and staff_id = $2 and used_at is null"
 DELETE_OLD_CODES = """
 delete from oauth_codes where tenant_id = $1 and hash in
   (select hash from oauth_codes where tenant_id = $1 and expires_at <= $2 limit $3)
@@ -90,6 +91,11 @@ async def code(tx: Tx, digest: bytes) -> OauthCode | None:
 async def use_code(tx: Tx, digest: bytes, session: SessionId) -> bool:
     """Whether this was the one who may use it: once, and in time."""
     return await tx.run(USE_CODE, digest, tx.ctx.now, session) > 0
+
+
+async def forget_codes(tx: Tx, staff: UUID) -> None:
+    """What this member agreed to and nobody has redeemed."""
+    await tx.run(FORGET_CODES, staff)
 
 
 async def delete_old_codes(tx: Tx, before: datetime, limit: int) -> int:

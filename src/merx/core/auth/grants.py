@@ -120,12 +120,12 @@ async def _redeem(rt: Runtime, tx: Tx, client: OauthClient, found: OauthCode, di
     if found.expires_at <= tx.ctx.now:
         raise _wrong_code()
     session = SessionId(ids.new())
+    locked = await store.lock_member(tx, found.staff)
     if not await grant_store.use_code(tx, digest, session):
         return None
-    member = await store.member(tx, found.staff)
-    if member is None or not member.staff.active:
+    if locked is None or not locked[0].staff.active:
         raise _wrong_code()
-    scopes = _narrowed(member, [scope for scope in found.scopes if scope in grant_rules.allowed(client)])
+    scopes = _narrowed(locked[0], [scope for scope in found.scopes if scope in grant_rules.allowed(client)])
     if not scopes:
         raise _wrong_code()
     return await _open(rt, tx, client, session, ActorKind.STAFF, found.staff, scopes, found.scopes)

@@ -178,7 +178,8 @@ async def sign_in(
     source: str = "core",
 ) -> SignedIn:
     """A member of a team. Without `tenant`: the platform for its administrators, otherwise the tenant they joined
-    first. Unknown, wrong and not a member look the same and take the same."""
+    first. Unknown, wrong and not a member look the same and take the same. So does a password that was replaced while
+    it was checked."""
     found = await store.staff_by_email(rt.db, tenant_rules.email(email) or "")
     staff, stored = found if found is not None else (None, None)
     if not await passwords.verified(stored, password) or staff is None or stored is None or not staff.active:
@@ -186,8 +187,8 @@ async def sign_in(
     chosen = await _tenant_of(rt, staff.id, tenant)
     fresh = await passwords.hashed(password) if passwords.outdated(stored) else None
     async with rt.db.begin(_acting(chosen.id, now, source)) as tx:
-        member = await store.member(tx, staff.id)
-        if member is None:
+        member, current = await store.lock_member(tx, staff.id) or (None, None)
+        if member is None or current != stored:
             raise WrongPassword
         if fresh is not None:
             await store.set_staff_password(tx, staff.id, fresh)

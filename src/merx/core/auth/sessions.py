@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from merx.core.auth import rules, store
+from merx.core.auth import grant_store, rules, store
 from merx.core.auth.model import ACCESS_LIFE, REFRESH_IDLE_LIFE, SESSION_LIFE, Tokens
 from merx.db.database import Tx
 from merx.kernel import ids
@@ -68,7 +68,9 @@ async def end(rt: Runtime, tx: Tx, session: SessionId) -> None:
 
 
 async def end_all(rt: Runtime, tx: Tx, actor_id: UUID, but: SessionId | None = None) -> None:
-    """Every session of one person or shopper in this tenant, but perhaps the one that asks."""
+    """Every session of one person or shopper in this tenant, but perhaps the one that asks; and what a person has just
+    let a program have, before it turns into a session of its own."""
+    await grant_store.forget_codes(tx, actor_id)
     ended = await store.end_sessions_of(tx, actor_id, but)
     await store.delete_session_credentials(tx, ended)
 

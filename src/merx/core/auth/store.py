@@ -71,6 +71,7 @@ join sessions s on s.tenant_id = $1 and s.id = r.session_id
 left join refresh_tokens n on n.tenant_id = $1 and n.hash = r.successor
 where r.tenant_id = $1 and r.hash = $2
 """
+LOCK_SESSION = "select 1 from sessions where tenant_id = $1 and id = $2 and revoked_at is null for no key update"
 END_SESSION = "update sessions set revoked_at = $3 where tenant_id = $1 and id = $2 and revoked_at is null"
 END_SESSIONS_OF = """
 update sessions set revoked_at = $3 where tenant_id = $1 and actor_id = $2 and revoked_at is null
@@ -101,6 +102,10 @@ returning number, role, permissions, created_at
 """
 MEMBER = f"""
 select {_MEMBER} from members m join staff s on s.id = m.staff_id where m.tenant_id = $1 and m.staff_id = $2
+"""
+LOCK_MEMBER = f"""
+select {_MEMBER}, s.password_hash from members m join staff s on s.id = m.staff_id
+where m.tenant_id = $1 and m.staff_id = $2 for no key update
 """
 MEMBER_BY_NUMBER = f"""
 select {_MEMBER} from members m join staff s on s.id = m.staff_id where m.tenant_id = $1 and m.number = $2
@@ -231,6 +236,11 @@ async def refresh_token(tx: Tx, digest: bytes) -> RefreshToken | None:
     return None if row is None else RefreshToken(SessionId(row[0]), ActorKind(row[1]), row[2], row[3], row[4], row[5])
 
 
+async def lock_session(tx: Tx, session: SessionId) -> bool:
+    """Whether it still stands; nobody ends it before this transaction has."""
+    return await tx.row(LOCK_SESSION, session) is not None
+
+
 async def end_session(tx: Tx, session: SessionId) -> bool:
     return await tx.run(END_SESSION, session, tx.ctx.now) > 0
 
@@ -283,6 +293,13 @@ async def insert_member(
 async def member(tx: Tx, staff: StaffId) -> Member | None:
     row = await tx.row(MEMBER, staff)
     return None if row is None else _member(row)
+
+
+async def lock_member(tx: Tx, staff: StaffId) -> tuple[Member, str] | None:
+    """The member and their password's hash, held until the transaction ends: whoever opens a session for them comes
+    before or after a new password, another role or their leaving, never between."""
+    row = await tx.row(LOCK_MEMBER, staff)
+    return None if row is None else (_member(row), row[10])
 
 
 async def member_by_number(tx: Tx, number: int) -> Member | None:

@@ -81,9 +81,9 @@ async def sign_in(rt: Runtime, ctx: Ctx, email: str, password: str) -> CustomerS
         raise WrongPassword
     fresh = await passwords.hashed(password) if passwords.outdated(stored) else None
     async with rt.db.begin(ctx) as tx:
-        # Locked, so that it can't be switched off between the look and the session.
-        now = await store.lock(tx, customer.id)
-        if now is None or now.status is not CustomerStatus.ACTIVE:
+        # Locked, so that it can't be switched off, or given another password, between the look and the session.
+        now, current = await store.lock_account(tx, customer.id) or (None, None)
+        if now is None or now.status is not CustomerStatus.ACTIVE or current != stored:
             raise WrongPassword
         if fresh is not None:
             await store.set_password(tx, customer.id, fresh)
@@ -100,7 +100,8 @@ async def sign_in_anyone(rt: Runtime, ctx: Ctx, email: str, password: str) -> To
     if await passwords.verified(stored, password) and staff is not None and stored is not None and staff.active:
         fresh = await passwords.hashed(password) if passwords.outdated(stored) else None
         async with rt.db.begin(ctx) as tx:
-            if (member := await auth_store.member(tx, staff.id)) is not None:
+            member, current = await auth_store.lock_member(tx, staff.id) or (None, None)
+            if member is not None and current == stored:
                 if fresh is not None:
                     await auth_store.set_staff_password(tx, staff.id, fresh)
                 return await sessions.open_session(rt, tx, ActorKind.STAFF, staff.id, member.scopes)

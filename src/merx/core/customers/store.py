@@ -48,6 +48,7 @@ update customers set username = $3, first_name = $4, last_name = $5, phone = $6,
 where tenant_id = $1 and id = $2 returning {_COLUMNS}
 """
 LOCK = f"{BY_ID} for no key update"
+LOCK_ACCOUNT = f"{ACCOUNT} for no key update"
 SET_PASSWORD = "update customers set password_hash = $3, updated_at = $4 where tenant_id = $1 and id = $2"  # noqa: S105
 USERNAMES = "select id, username from customers where tenant_id = $1 and id = any($2::uuid[])"
 IDS_BY_EMAIL = "select id from customers where tenant_id = $1 and email = $2 order by id"
@@ -98,6 +99,12 @@ async def lock(tx: Tx, customer: CustomerId) -> Customer | None:
 async def account(tx: Tx, customer: CustomerId) -> tuple[Customer, str] | None:
     """Somebody who signs in, with their password's hash."""
     row = await tx.row(ACCOUNT, customer)
+    return None if row is None else (_as_customer(row), row[11])
+
+
+async def lock_account(tx: Tx, customer: CustomerId) -> tuple[Customer, str] | None:
+    """The same, held until the transaction ends."""
+    row = await tx.row(LOCK_ACCOUNT, customer)
     return None if row is None else (_as_customer(row), row[11])
 
 
