@@ -154,7 +154,8 @@ def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
 def _counter(rt: Runtime) -> Counter | None:
     if rt.settings.redis_url is not None:
         return RedisCounter(rt.settings.redis_url)
-    return DatabaseCounter(rt) if rt.settings.workers > 1 else None
+    # Workers of one server count in memory they share. A database of its own may serve several machines.
+    return DatabaseCounter(rt) if rt.settings.workers > 1 and rt.settings.database_url is not None else None
 
 
 def _folder(package: str, name: str) -> Path:

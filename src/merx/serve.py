@@ -35,6 +35,7 @@ from merx.db import opening, places
 from merx.db.child import die_with
 from merx.db.dsn import Dsn
 from merx.db.opening import open_database as open_database
+from merx.edge import shared
 from merx.settings import CannotStart, Settings
 
 APP = "merx.asgi:build"
@@ -63,6 +64,8 @@ def run(
         settings = with_secret(settings)
         dsn = own.dsn if own else opening.external(settings)
         caretaker = _Caretaker(settings, dsn, own, prepare, ready)
+        if settings.workers > 1:
+            shared.make()
         server = _granian(settings, app)
         with caretaker.at_work(settings.workers):
             server.serve(target_loader=partial(_load, caretaker.gate, own, settings, dsn, os.getpid()))

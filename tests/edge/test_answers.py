@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merx.edge.answers import Answer, AnswerCache, KeyMemory, etag_of
+from merx.edge.shared import Shared
 from merx.kernel.ids import TenantId
 
 ONE, TWO = TenantId(UUID(int=1)), TenantId(UUID(int=2))
@@ -229,3 +230,60 @@ def test_keys_nobody_uses_are_dropped() -> None:
     keys.remember("pk_a", b"a", "all", keys.begin())
     keys.confirm(set(keys.digests()), {b"a": "all"}, clock.now)
     assert keys.digests() == []
+
+
+# ── Processes of one server ──────────────────────────────────────────────────────────────────────────────────────────
+async def test_a_change_in_one_process_counts_at_once_in_the_others() -> None:
+    clock, memory = Clock(), Shared()
+    caches = [AnswerCache(1 << 20, clock, memory) for _ in range(2)]
+    for cache in caches:
+        for tenant in (ONE, TWO):
+            cache._shelf(tenant)
+        cache.refresh({ONE: 1, TWO: 1})
+        await put(cache, ONE, "k", b"old")
+        await put(cache, TWO, "k", b"old")
+        assert cache.get(ONE, "k") is not None
+    caches[0].changed(ONE)
+    assert [cache.get(ONE, "k") for cache in caches] == [None, None]
+    assert all(cache.get(TWO, "k") is not None for cache in caches)
+    await put(caches[1], ONE, "k", b"new")
+    kept = caches[1].get(ONE, "k")
+    assert kept is not None and kept.body == b"new"
+
+
+async def test_what_was_computed_while_another_process_changed_it_is_not_kept_or_shared() -> None:
+    clock, memory = Clock(), Shared()
+    cache, other = (AnswerCache(1 << 20, clock, memory) for _ in range(2))
+    cache._shelf(ONE)
+    cache.refresh({ONE: 1})
+    gates = [asyncio.Event(), asyncio.Event()]
+
+    async def compute(number: int) -> Answer:
+        await gates[number].wait()
+        return answer(b"old" if number == 0 else b"new")
+
+    before = asyncio.create_task(cache.compute(ONE, "k", lambda: compute(0)))
+    await asyncio.sleep(0)
+    other.changed(ONE)
+    after = asyncio.create_task(cache.compute(ONE, "k", lambda: compute(1)))
+    await asyncio.sleep(0)
+    gates[1].set()
+    assert (await after).body == b"new"
+    gates[0].set()
+    assert (await before).body == b"old"
+    kept = cache.get(ONE, "k")
+    assert kept is not None and kept.body == b"new"
+
+
+def test_a_key_revoked_in_one_process_is_forgotten_in_the_others() -> None:
+    clock, memory = Clock(), Shared()
+    one, other = (KeyMemory[str](clock=clock, shared=memory) for _ in range(2))
+    for keys in (one, other):
+        keys.remember("key", b"d", "credential", keys.begin())
+        keys.confirm([b"d"], {b"d": "credential"}, clock.now)
+        assert keys.recall("key") == "credential"
+    begun = other.begin()
+    one.revoked()
+    assert one.recall("key") is None and other.recall("key") is None
+    other.remember("key", b"d", "credential", begun)
+    assert other.recall("key") is None

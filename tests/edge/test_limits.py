@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -17,6 +20,7 @@ from merx.core.quotas.service import Hit, Spent
 from merx.db.database import Database
 from merx.edge.app import Quota
 from merx.edge.limits import DatabaseCounter, Limiter, RedisCounter
+from merx.edge.shared import Shared
 from merx.kernel import ids
 from merx.kernel.errors import Limited, Unauthenticated
 
@@ -170,3 +174,79 @@ async def test_several_machines_share_one_exact_ceiling_in_redis() -> None:
     finally:
         server.terminate()
         server.wait(10)
+
+
+# ── Processes of one server ──────────────────────────────────────────────────────────────────────────────────────────
+def forked(work: Any, count: int) -> list[Any]:
+    """What `work(number)` gives in each of so many processes that are let go at the same time."""
+    gate, out = multiprocessing.get_context("fork").Barrier(count), []
+
+    def run(number: int, end: Any) -> None:
+        gate.wait()
+        end.send(work(number))
+
+    children = []
+    for number in range(count):
+        mine, theirs = multiprocessing.Pipe()
+        child = multiprocessing.get_context("fork").Process(target=run, args=(number, theirs))
+        child.start()
+        children.append((child, mine))
+    for child, mine in children:
+        assert mine.poll(60)
+        out.append(mine.recv())
+        child.join()
+    return out
+
+
+def test_processes_of_one_server_count_together_to_the_last_request() -> None:
+    memory, quota = Shared(), Quota(600, 10_000)
+    before = Limiter(memory=memory).take("race", "its tenant", quota)  # a window that runs already
+
+    def hammer(number: int) -> list[int]:
+        limiter = Limiter(memory=memory)
+        found = [limiter.take("race", "its tenant", quota) for _ in range(400)]
+        assert all(0 < one.retry_after <= 60 for one in found if not one.allowed)
+        return [one.remaining for one in found if one.allowed]
+
+    left = [one for found in forked(hammer, 4) for one in found]
+    assert before.remaining == 599 and sorted(left) == list(range(599))
+
+
+def test_one_that_is_killed_while_it_counts_holds_nobody_up() -> None:
+    memory = Shared()
+    child = os.fork()
+    if child == 0:
+        memory.__enter__()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert Limiter(memory=memory).take("a", "t", FREE).remaining == 59
+
+
+def test_a_shared_window_is_like_one_of_its_own() -> None:
+    clock = Clock()
+    shared, alone = Limiter(clock=clock, memory=Shared()), Limiter(clock=clock)
+    quota = Quota(5, 12)
+    for step in range(200):
+        subject = f"subject {step % 3}"
+        assert shared.take(subject, "t", quota) == alone.take(subject, "t", quota)
+        clock.now += step % 11
+
+
+def test_windows_that_are_over_make_room_and_the_first_to_end_goes() -> None:
+    memory, clock = Shared(), Clock()
+    limiter = Limiter(clock=clock, memory=memory)
+    for number in range(70_000):  # more than there is room for
+        assert limiter.take(f"s{number}", None, FREE).remaining == 59
+    clock.now += 90_000
+    for number in range(1000):
+        assert limiter.take(f"s{number}", None, FREE).remaining == 59
+        assert limiter.take(f"s{number}", None, FREE).remaining == 58
+
+
+async def test_attempts_are_counted_over_the_processes_of_one_server() -> None:
+    memory = Shared()
+    processes = [Limiter(memory=memory) for _ in range(3)]
+    for number in range(10):
+        await processes[number % 3].spend("sign-up", 10, 60)
+    with pytest.raises(Limited):
+        await processes[0].spend("sign-up", 10, 60)

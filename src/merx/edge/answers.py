@@ -1,10 +1,10 @@
 """Owns what this process keeps in memory: encoded catalogue answers and verified keys, and the rules for when neither
 may be used.
 
-An answer is kept for one tenant and one catalogue version. This process's own changes reach `changed` before the
-writer's answer leaves; those of other processes come with `refresh`, four times a second. What was computed while a
-change came in is handed out, but never kept. Where `refresh` has been silent for five seconds nothing is known any
-more, and everything is computed anew.
+An answer is kept for one tenant and one catalogue version. The changes of this process and of the others of its server
+count before the writer's answer leaves; those of other servers come with `refresh`, four times a second. What was
+computed while a change came in is handed out, but never kept. Where `refresh` has been silent for five seconds nothing
+is known any more, and everything is computed anew.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
+from merx.edge.shared import Shared
 from merx.kernel.ids import TenantId
 
 ANSWER_TRUST_SECONDS = 5.0
@@ -49,9 +50,10 @@ def etag_of(body: bytes) -> bytes:
 class _Shelf:
     """One tenant's answers. `generation` counts the changes this process has heard of."""
 
-    __slots__ = ("flights", "generation", "keys", "used", "version")
+    __slots__ = ("flights", "generation", "keys", "stamp", "used", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, stamp: int = 0) -> None:
+        self.stamp = stamp  # what the processes of this server had told each other of the tenant
         self.version: int | None = None
         self.generation = 0
         self.keys: set[Hashable] = set()
@@ -60,8 +62,11 @@ class _Shelf:
 
 
 class AnswerCache:
-    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, max_bytes: int, clock: Callable[[], float] = time.monotonic, shared: Shared | None = None
+    ) -> None:
         self._max_bytes = max_bytes
+        self._shared = shared
         self._clock = clock
         self._kept: OrderedDict[tuple[TenantId, Hashable], Answer] = OrderedDict()
         self._shelves: dict[TenantId, _Shelf] = {}
@@ -79,6 +84,8 @@ class AnswerCache:
         found = self._kept.get((tenant, key))
         if found is None or self._clock() >= self._trusted_until:
             return None
+        if self._shared is not None and self._outdated(tenant, self._shelves[tenant]):
+            return None
         self._kept.move_to_end((tenant, key))
         self._asked.add(tenant)
         self.hits += 1
@@ -88,6 +95,7 @@ class AnswerCache:
         """The answer of `fn`, run once for all who ask for the same meanwhile. Somebody who asks after a change does
         not share a computation that began before it."""
         shelf = self._shelf(tenant)
+        self._outdated(tenant, shelf)
         self.misses += 1
         flight = shelf.flights.get(key)
         if flight is not None and flight[0] == shelf.generation:
@@ -107,6 +115,7 @@ class AnswerCache:
             flight = shelf.flights.get(key)
             if flight is not None and flight[1] is asyncio.current_task():
                 del shelf.flights[key]
+        self._outdated(tenant, shelf)
         unchanged = shelf.generation == generation and self._shelves.get(tenant) is shelf
         if unchanged and answer.keepable and self._clock() < self._trusted_until:
             self._keep(shelf, tenant, key, answer)
@@ -114,6 +123,8 @@ class AnswerCache:
 
     def changed(self, tenant: TenantId) -> None:
         """This process has committed a change of this tenant's catalogue."""
+        if self._shared is not None:
+            self._shared.catalogue_changed(tenant)
         shelf = self._shelves.get(tenant)
         if shelf is not None:
             self._forget(tenant, shelf)
@@ -141,10 +152,18 @@ class AnswerCache:
                 shelf.version = version
         self._trusted_until = (self._clock() if asked_at is None else asked_at) + ANSWER_TRUST_SECONDS
 
+    def _outdated(self, tenant: TenantId, shelf: _Shelf) -> bool:
+        """Whether another process of this server has changed something since: then all of it is forgotten."""
+        if self._shared is None or (stamp := self._shared.catalogue(tenant)) == shelf.stamp:
+            return False
+        self._forget(tenant, shelf)
+        shelf.stamp = stamp
+        return True
+
     def _shelf(self, tenant: TenantId) -> _Shelf:
         shelf = self._shelves.get(tenant)
         if shelf is None:
-            shelf = self._shelves[tenant] = _Shelf()
+            shelf = self._shelves[tenant] = _Shelf(0 if self._shared is None else self._shared.catalogue(tenant))
         shelf.used = self._clock()
         return shelf
 
@@ -178,14 +197,19 @@ class KeyMemory(Generic[Credential]):
     it. A key revoked here is forgotten at once; `confirm` brings, four times a second, which keys still stand and
     unchanged, and what it has not confirmed for a second is not used."""
 
-    def __init__(self, most: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int = 10_000, clock: Callable[[], float] = time.monotonic, shared: Shared | None = None
+    ) -> None:
         self._most = most
+        self._shared = shared
+        self._stamp = 0 if shared is None else shared.revoked
         self._clock = clock
         self._kept: dict[str, _Remembered[Credential]] = {}
         self._generation = 0
         self._trusted_until = 0.0
 
     def recall(self, secret: str) -> Credential | None:
+        self._listen()
         found = self._kept.get(secret)
         if found is None or self._clock() >= self._trusted_until:
             return None
@@ -194,15 +218,25 @@ class KeyMemory(Generic[Credential]):
 
     def begin(self) -> int:
         """Before the database is asked; hand it to `remember` afterwards."""
+        self._listen()
         return self._generation
 
     def remember(self, secret: str, digest: bytes, credential: Credential, begun: int) -> None:
         """Not kept where anything was revoked since `begun`."""
+        self._listen()
         if begun == self._generation and len(self._kept) < self._most:
             self._kept[secret] = _Remembered(digest, credential)
 
+    def _listen(self) -> None:
+        if self._shared is not None and self._shared.revoked != self._stamp:
+            self._stamp = self._shared.revoked
+            self._generation += 1
+            self._kept.clear()
+
     def revoked(self) -> None:
         """This process has revoked or changed some credential, or some tenant's plan: ask about all of them again."""
+        if self._shared is not None:
+            self._shared.revoke()
         self._generation += 1
         self._kept.clear()
 

@@ -10,6 +10,7 @@ from typing import Any
 from litestar.types import ASGIApp
 
 from merx.core.auth.model import Credential
+from merx.edge import shared
 from merx.edge.answers import AnswerCache, KeyMemory
 from merx.edge.app import Dialect, dialect_app
 from merx.edge.direct import Direct
@@ -40,9 +41,10 @@ class Edge:
     ) -> None:
         self.rt = rt
         self.authority = authority
-        self.answers = AnswerCache(rt.settings.cache_bytes)
-        self.keys: KeyMemory[Credential] = KeyMemory()
-        self.limiter = Limiter(counter, rt.settings.workers)
+        memory = shared.made()
+        self.answers = AnswerCache(rt.settings.cache_bytes, shared=memory)
+        self.keys: KeyMemory[Credential] = KeyMemory(shared=memory)
+        self.limiter = Limiter(counter, rt.settings.workers, memory=memory)
         self.gate = Gate(rt, authority, self.limiter, self.keys)
         self.metrics = metrics or Metrics()
         self.metrics.gauge("merx_answers_bytes", "Bytes of catalogue answers in memory.", lambda: self.answers.size)

@@ -1,8 +1,9 @@
 """Owns request limits: exact ceilings over a minute and a day, a credential and a tenant, and over keyed attempts
 (sign-ins, sign-ups).
 
-A minute begins with the first request it counts and a day is a UTC day. In one process the counters are a dictionary.
-With several, `SharedCounter` adds in PostgreSQL or Redis, exactly; what piles up while one statement is on its way
+A minute begins with the first request it counts and a day is a UTC day. In one process the counters are a dictionary;
+the processes of one server count in memory they share, as exactly. Servers on several machines add in PostgreSQL or
+Redis; what piles up while one statement is on its way
 goes with the next, so the cost falls as the load rises. Once a process has learnt that a bucket is over, it answers by
 itself until the window ends. Where the shared counter fails, each process counts for itself against its part.
 """
@@ -25,6 +26,7 @@ from merx.core.quotas import service
 from merx.core.quotas.service import Hit, Spent
 from merx.edge.app import Quota
 from merx.edge.client import address_bucket
+from merx.edge.shared import Shared, SharedWindow
 from merx.kernel.errors import Limited
 from merx.runtime import Runtime
 from merx.settings import WrongSetting
@@ -89,16 +91,29 @@ class _Window:
 class Limiter:
     """`take` decides one request. It is synchronous where this process counts alone."""
 
-    def __init__(self, shared: Counter | None = None, workers: int = 1, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        shared: Counter | None = None,
+        workers: int = 1,
+        clock: Callable[[], float] = time.time,
+        memory: Shared | None = None,
+    ) -> None:
         self.shared = _Batched(shared) if shared is not None else None
         self._part = workers if shared is not None else 1
         self._clock = clock
+        self._memory = memory
         self._windows: dict[str, _Window] = {}
         self._over: dict[str, Spent] = {}  # bucket -> (limit, end): known to be used up
         self._resting_until = 0.0
 
     def take(self, subject: str, tenant: str | None, quota: Quota) -> Verdict:
-        """Counts here and now."""
+        """Counts here and now: in this process, or in the memory that all of this server's have."""
+        if self._memory is None:
+            return self._take(subject, tenant, quota)
+        with self._memory:
+            return self._take(subject, tenant, quota)
+
+    def _take(self, subject: str, tenant: str | None, quota: Quota) -> Verdict:
         now = int(self._clock())
         own = self._window(subject, now)
         found = _tightest(own, quota.minute, quota.day, now)
@@ -167,16 +182,22 @@ class Limiter:
             self._over.clear()
         self._over[bucket] = (limit, ends)
 
-    def _window(self, subject: str, now: int) -> _Window:
+    def _window(self, subject: str, now: int) -> _Window | SharedWindow:
+        window = self._found(subject, now)
+        if window.minute_ends <= now:
+            window.minute_ends, window.minute_hits = now + MINUTE, 0
+            if window.day_ends <= now:
+                window.day_ends, window.day_hits = now - now % DAY + DAY, 0
+        return window
+
+    def _found(self, subject: str, now: int) -> _Window | SharedWindow:
+        if self._memory is not None:
+            return self._memory.window(subject, now)
         window = self._windows.get(subject)
         if window is None:
             if len(self._windows) >= _MAX_SUBJECTS:
                 self._windows = {s: w for s, w in self._windows.items() if w.minute_ends > now}
             window = self._windows[subject] = _Window()
-        if window.minute_ends <= now:
-            window.minute_ends, window.minute_hits = now + MINUTE, 0
-            if window.day_ends <= now:
-                window.day_ends, window.day_hits = now - now % DAY + DAY, 0
         return window
 
     # ---- keyed attempts: sign-ins that failed, sign-ups
@@ -229,18 +250,20 @@ class Limiter:
                 await self.shared.give_back(Hit(bucket, now, seconds))
 
     def _add_local(self, bucket: str, now: int, seconds: int, amount: int) -> Spent:
-        window = self._windows.get(bucket)
-        if window is None:
-            if len(self._windows) >= _MAX_SUBJECTS:
-                self._windows = {s: w for s, w in self._windows.items() if w.minute_ends > now}
-            window = self._windows[bucket] = _Window()
+        if self._memory is None:
+            return self._add_here(bucket, now, seconds, amount)
+        with self._memory:
+            return self._add_here(bucket, now, seconds, amount)
+
+    def _add_here(self, bucket: str, now: int, seconds: int, amount: int) -> Spent:
+        window = self._found(bucket, now)
         if window.minute_ends <= now:
             window.minute_ends, window.minute_hits = now + seconds, 0
         window.minute_hits = max(0, window.minute_hits + amount)
         return window.minute_hits, window.minute_ends
 
 
-def _tightest(window: _Window, minute: int, day: int | None, now: int) -> Verdict:
+def _tightest(window: _Window | SharedWindow, minute: int, day: int | None, now: int) -> Verdict:
     """Where the window stands after one more request, had it been counted."""
     left = minute - window.minute_hits - 1
     if day is not None and (rest := day - window.day_hits - 1) < left:
