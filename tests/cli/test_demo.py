@@ -92,7 +92,11 @@ def test_what_it_prints_works_and_it_survives_kill_9(demo: Demo) -> None:
     shown = demo.shown()
     tech = shown[shown.index("Tech Gadgets") : shown.index("Outdoor Adventures")]
     shop, key = found(tech, r"shop +(\S+)/\n"), found(tech, r"storefront key +(\S+)")
-    products = f"{shop}/products/"
+    front = demo.call("GET", f"{shop}/")
+    assert front[0] == 200 and b"Wireless Headphones" in front[1]
+    for page_of in ("Dashboard", "Documentation"):
+        assert demo.call("GET", found(shown, rf"{page_of} +(\S+)"))[0] in (200, 303)
+    products = f"{shop}/api/store/products/"
     status, page = demo.call("GET", products, **{"X-API-Key": key})
     assert status == 200 and page["count"] >= 60
     assert page["results"][0]["name"] == "Wireless Headphones" and page["results"][0]["stock_quantity"] == 25
