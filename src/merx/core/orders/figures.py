@@ -26,10 +26,9 @@ SELLERS_FROM = 5_000
 LONG_WAITS_DAYS = 3
 
 SALES = """
-select (o.created_at at time zone 'UTC')::date, count(*), count(*) filter (where o.status = any($4::text[])),
-  coalesce(sum(o.total_minor) filter (where o.status = any($4::text[])), 0)::bigint
+select (o.created_at at time zone 'UTC')::date, o.status, count(*), sum(o.total_minor)::bigint
 from orders o where o.tenant_id = $1 and o.created_at >= $2 and o.created_at < $3
-group by 1 order by 1
+group by 1, 2
 """
 BEST_SELLERS = """
 with recent as materialized (
@@ -149,8 +148,12 @@ class Home(msgspec.Struct, frozen=True):
 
 
 async def by_day(tx: Tx, since: datetime, until: datetime) -> dict[date, Day]:
-    rows = await tx.rows(SALES, since, until, [status.value for status in SOLD])
-    return {row[0]: Day(row[0], row[1], row[2], row[3]) for row in rows}
+    found: dict[date, Day] = {}
+    for day, status, count, minor in await tx.rows(SALES, since, until):
+        known = found.get(day, Day(day))
+        sold, sales = (count, minor) if status in SOLD else (0, 0)
+        found[day] = Day(day, known.orders + count, known.sold + sold, known.sales_minor + sales)
+    return found
 
 
 async def best_sellers(tx: Tx, since: datetime, limit: int) -> tuple[tuple[Seller, ...], bool]:
