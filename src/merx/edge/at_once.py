@@ -100,7 +100,10 @@ class AtOnce:
     def __call__(self, scope: Any, proto: Any) -> bool:
         if scope.method != "GET":
             return False
-        started = time.perf_counter()
+        started, path = time.perf_counter(), scope.path
+        front = self._gateway.app_for(path)
+        if not isinstance(front, Front):
+            return False
         pairs = scope.headers.items()
         sent = dict(pairs)
         if len(sent) != len(pairs):
@@ -109,10 +112,10 @@ class AtOnce:
         address, https = self._gateway.proxies.of(peer, scope.scheme == "https", sent)
         if self._only_https and not https:
             return False
-        path, query = scope.path, scope.query_string
+        query = scope.query_string
         name = (path, query, https, sent.get("host"), sent.get("x-api-key"), sent.get("authorization"))
         kept = self._routes.get(name)
-        route = kept or self._route(path, query, https, sent)
+        route = kept or self._route(front, path, query, https, sent)
         if route is None:
             return False
         for aside in _ASIDE:
@@ -132,9 +135,8 @@ class AtOnce:
         self._gateway.finish(visit, "GET", path)
         return True
 
-    def _route(self, path: str, query: str, https: bool, sent: Mapping[str, str]) -> _Route | None:
-        front = self._gateway.app_for(path)
-        if not isinstance(front, Front) or not front.keeps(path, query):
+    def _route(self, front: Front, path: str, query: str, https: bool, sent: Mapping[str, str]) -> _Route | None:
+        if not front.keeps(path, query):
             return None
         host = sent.get("host")
         slug, domain = self._gateway.hosts.names(None if host is None else host.encode())

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from litestar.types import ASGIApp
@@ -42,6 +43,7 @@ class Gateway:
         ordered = sorted(mounts, key=lambda mount: -len(mount[0].rstrip("/")))
         self._mounts = [(prefix.rstrip("/"), prefix.rstrip("/") + "/", app) for prefix, app in ordered]
         self._fallback = fallback
+        self.app_for = lru_cache(4096)(self._app_for)
         self._lifespan = lifespan
         self.proxies, self.hosts = proxies, hosts
         self._log, self._metrics = request_log, metrics
@@ -85,7 +87,7 @@ class Gateway:
         if self._ended is not None:
             self._ended(visit, method, path, elapsed)
 
-    def app_for(self, path: str) -> ASGIApp:
+    def _app_for(self, path: str) -> ASGIApp:
         for exact, below, app in self._mounts:
             if path.startswith(below) or path == exact:
                 return app
