@@ -18,7 +18,9 @@ from litestar.types import ASGIApp
 from merx import simulator, worker
 from merx.assembly import open_runtime
 from merx.core.auth import service as auth
+from merx.core.auth.model import KeyType
 from merx.db.dsn import Dsn
+from merx.demo import seed, shops
 from merx.dialects.aerostack.app import DIALECT as AEROSTACK
 from merx.dialects.baas.app import DIALECT as BAAS
 from merx.dialects.commerce.app import DIALECT as COMMERCE
@@ -47,13 +49,21 @@ from merx.web.media import PREFIX as PICTURES
 from merx.web.media import Pictures
 from merx.web.oauth.consent import FACE as CONSENT
 from merx.web.oauth.endpoints import Endpoints
+from merx.web.portal.app import portal
+from merx.web.portal.reader import Showcase
 from merx.web.storefront.app import FACE as STOREFRONT
 from merx.web.unsubscribe import Unsubscribe
 
 log = logging.getLogger("merx")
 
 DIALECTS: tuple[Dialect, ...] = (AEROSTACK, BAAS, COMMERCE, PYCOMMERCE, REFERENCE)
-FACES: tuple[Face, ...] = (landing(DIALECTS), DASHBOARD, STOREFRONT, CONSENT)
+SHOWCASE = Showcase(
+    "tech",
+    publishable=lambda rt: seed.key_of(rt, "tech", KeyType.PUBLISHABLE),
+    secret=lambda rt: seed.key_of(rt, "tech", KeyType.SECRET),
+    shopper=lambda: next((one.email, one.password) for one in shops.load("tech").customers if one.password),
+)
+FACES: tuple[Face, ...] = (landing(DIALECTS), DASHBOARD, STOREFRONT, CONSENT, portal(DIALECTS, SHOWCASE))
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:

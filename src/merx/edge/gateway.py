@@ -25,6 +25,8 @@ Lifespan = Callable[[Any, Any, Any], Awaitable[None]]
 Ended = Callable[[Visit, str, str, float], None]
 """Told of each request that has ended: (visit, method, path, seconds). It must cost next to nothing."""
 MAX_IN_FLIGHT = 2000
+SITE_KEY = "merx.site"
+"""In the scope: the gateway itself, for a page that asks the APIs beside it."""
 
 
 class Gateway:
@@ -59,6 +61,7 @@ class Gateway:
         headers = dict(scope["headers"])
         address, https = self.proxies.client(scope, headers)
         visit = scope[SCOPE_KEY] = Visit(headers, address, https)
+        scope[SITE_KEY] = self
         visit.host_slug, visit.host_domain = self.hosts.names(headers.get(b"host"))
         method, path, outgoing = scope["method"], scope["path"], _Outgoing(visit, send)
         metrics = self._metrics
