@@ -16,6 +16,7 @@ from tests.databases import own_database
 from tests.mailroom import QUICK, PostOffice, post_office, runtime
 
 from merx.core.auth import service as auth
+from merx.core.auth import sessions
 from merx.core.auth.model import InvalidToken, WrongPassword
 from merx.core.customers import service as customers
 from merx.core.customers.service import NewCustomer
@@ -109,6 +110,29 @@ async def test_a_member_chooses_a_new_password(posting: Runtime, office: PostOff
     assert (await auth.sign_in(posting, opened.email, WANTED)).member.staff.email == opened.email
     with pytest.raises(DeadLink):
         await service.reset_password(posting, token, "a-third-good-password")
+
+
+async def test_no_old_session_outlives_a_process_that_dies_over_it(
+    posting: Runtime, office: PostOffice, shop: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = await shop()
+    token, end_all = token_of(await asked(posting, office, opened.email)), sessions.end_all
+    set_ = False
+
+    async def dying(rt: Runtime, tx: Any, *of: Any) -> None:
+        nonlocal set_
+        if set_ and tx.ctx.tenant != PLATFORM_TENANT:
+            raise KeyboardInterrupt
+        set_ = set_ or tx.ctx.tenant == PLATFORM_TENANT
+        await end_all(rt, tx, *of)
+
+    monkeypatch.setattr(sessions, "end_all", dying)
+    with pytest.raises(KeyboardInterrupt):
+        await service.reset_password(posting, token, WANTED)
+    monkeypatch.undo()
+    with pytest.raises(InvalidToken):
+        await auth.authenticate(posting, opened.signed_in.tokens.access, datetime.now(UTC))
+    assert await auth.sign_in(posting, opened.email, WANTED)
 
 
 async def test_a_shopper_chooses_a_new_password(posting: Runtime, office: PostOffice, shop: Opened) -> None:
@@ -262,7 +286,7 @@ async def test_only_a_few_links_an_hour(posting: Runtime, shop: Opened, known: b
     ctx = Ctx(tenant, address=f"2001:db8:{ids.new().hex[-4:]}::1")
     for _ in range(PER_ACCOUNT_AND_ADDRESS):
         await service.request_customer_reset(posting, ctx, email.upper())
-    neighbour = msgspec.structs.replace(ctx, address=ctx.address[:-1] + "2")  # the same /64
+    neighbour = msgspec.structs.replace(ctx, address=ctx.address[:-1] + "7:1:2:3")  # the same /64, spelled shorter
     for one in (ctx, neighbour):
         with pytest.raises(Limited) as refused:
             await service.request_customer_reset(posting, one, email)

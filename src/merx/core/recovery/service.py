@@ -36,7 +36,7 @@ from merx.core.recovery.model import (
 from merx.core.tenants import directory
 from merx.core.tenants import rules as tenant_rules
 from merx.db.database import Tx
-from merx.kernel import ids
+from merx.kernel import addresses, ids
 from merx.kernel.context import ActorKind, Ctx, system
 from merx.kernel.errors import Forbidden, Invalid, Limited
 from merx.kernel.ids import PLATFORM_TENANT, CustomerId, StaffId, TenantId
@@ -82,7 +82,7 @@ async def _ask(rt: Runtime, tenant: TenantId, audience: Audience, email: str, ad
 async def _count(rt: Runtime, tenant: TenantId, email: str, address: str) -> None:
     """Counted by what was typed in, not by what is there, so that being limited says nothing either."""
     account = rt.vault.digest(f"reset/{tenant.hex}/{email}").hex()[:32]
-    here = rt.vault.digest(f"reset/{_network(address)}").hex()[:32]
+    here = rt.vault.digest(f"reset/{addresses.bucket(address)}").hex()[:32]
     most = {
         f"reset:{account}:{here}": PER_ACCOUNT_AND_ADDRESS,
         f"reset:{account}": PER_ACCOUNT,
@@ -95,11 +95,6 @@ async def _count(rt: Runtime, tenant: TenantId, email: str, address: str) -> Non
         if hits > limit:
             wait = max(1, ends - now)
             raise Limited(f"Too many links were asked for; try again in {wait} seconds.", retry_after=wait)
-
-
-def _network(address: str) -> str:
-    """One household has a whole /64."""
-    return ":".join(address.split(":")[:4]) if address.count(":") > 1 else address
 
 
 # ── Sending: called by the worker for each such row that it has claimed ──────────────────────────────────────────────
@@ -155,10 +150,12 @@ async def reset_password(rt: Runtime, token: str, wanted: str, *, shop: TenantId
     if (shop is None) != (audience is Audience.STAFF) or (shop is not None and shop != tenant):
         raise DeadLink
     ctx, digest = system(tenant, "recovery"), rt.vault.digest(token)
-    known = await _known_words(rt, ctx, digest)
+    person, known = await _known(rt, ctx, digest)
     if faults := auth_rules.password_faults(wanted, *known):
         raise Invalid(faults[0], fields={"password": faults})
     password_hash = await passwords.hashed(wanted)
+    if audience is Audience.STAFF:  # should this process die before the end, no session of before outlives the password
+        await _end_elsewhere(rt, ctx, StaffId(person))
     async with rt.db.begin(ctx) as tx:
         spent = await resets.spend(tx, digest)
         if spent is None:
@@ -187,14 +184,14 @@ async def _end_elsewhere(rt: Runtime, ctx: Ctx, staff: StaffId) -> None:
             await sessions.end_all(rt, tx, staff)
 
 
-async def _known_words(rt: Runtime, ctx: Ctx, digest: bytes) -> list[str]:
-    """What everybody knows of this person: no good password."""
+async def _known(rt: Runtime, ctx: Ctx, digest: bytes) -> tuple[UUID, list[str]]:
+    """Whose token it is, and what everybody knows of them: no good password."""
     found = await auth.credential(rt.db, digest)
     if found is None:
         raise DeadLink
     if found.actor is ActorKind.STAFF:
         person = await auth.staff_by_id(rt.db, StaffId(found.actor_id))
-        return [] if person is None else [person[0].email]
+        return found.actor_id, [] if person is None else [person[0].email]
     async with rt.db.begin(ctx) as tx:
         shopper = await customers.by_id(tx, CustomerId(found.actor_id))
-    return [] if shopper is None else [shopper.email]
+    return found.actor_id, [] if shopper is None else [shopper.email]
