@@ -104,3 +104,9 @@ def test_every_template_compiles() -> None:
     assert len(templates) > 30
     for name in templates:
         environment().get_template(name)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "yesterday", "2024-13-01T00:00"])
+def test_a_moment_past_the_calendar_is_a_fault_of_its_field(text: str) -> None:
+    form = Form({"starts": text})
+    assert form.moment("starts") is None and form.said_of("starts")

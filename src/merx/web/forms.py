@@ -128,10 +128,10 @@ class Form:
             return None
         try:
             found = datetime.fromisoformat(text)
-        except ValueError:
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError):  # a moment so early or late that it is past the calendar in UTC
             self.fault(name, "Enter a date and a time.")
             return None
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def names(self) -> list[str]:
         return list(self._values)
