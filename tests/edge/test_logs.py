@@ -18,6 +18,7 @@ from merx.edge import logs
 
 CANARIES = [
     "sk_live_CANARY0123456789", "pk_test_CANARY0123456789", "whsec_CANARY+/0123456789=", "pm_CANARY1234567890",
+    "mpr_CANARY0123456789-_", "mrt_CANARY0123456789", "mac_CANARY0123456789", "mcs_CANARY0123456789",
     "eyJhbGciOiJIUzI1NiJ9.CANARY.signature", "4242424242424242", "4242 4242 4242 4242", "canary@example.com",
 ]  # fmt: skip
 

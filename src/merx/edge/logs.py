@@ -29,7 +29,7 @@ _SECRET_NAMES = re.compile(
 _EMAIL_NAME = re.compile(r"e?-?mail", re.IGNORECASE)
 _SECRETS = re.compile(
     r"\b(?:[ps]k_(?:live|test)|whsec|rk_live|rk_test|pi|pm|cs_live|cs_test|seti)_[A-Za-z0-9+/=_-]{6,}"
-    r"|\bm(?:ac|cs|rt)_[\w-]{6,}"
+    r"|\bm(?:ac|cs|pr|rt)_[\w-]{6,}"
     r"|\beyJ[\w-]{6,}\.[\w-]+\.[\w-]*"
     r"|\b(?:Bearer|Basic)\s+[\w.+/=~-]{6,}"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
