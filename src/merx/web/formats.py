@@ -79,7 +79,7 @@ def relative(at: datetime, now: datetime, locale: str = DEFAULT_LOCALE) -> str:
         return "just now"
     if abs(passed) > timedelta(days=30):
         return day(at, locale)
-    return str(format_timedelta(-passed, add_direction=True, threshold=1.2, locale=locale_of(locale)))
+    return str(format_timedelta(-passed, add_direction=True, threshold=1, locale=locale_of(locale)))
 
 
 def time_tag(at: datetime, now: datetime, locale: str = DEFAULT_LOCALE) -> Markup:
