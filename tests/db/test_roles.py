@@ -71,7 +71,16 @@ async def test_functions_past_row_level_security_are_for_the_serving_role_alone(
     assert rows
     for row in rows:
         assert "merx_app=X" in row["acl"] and "{=X" not in row["acl"] and ",=X" not in row["acl"], row
-        assert any(setting.startswith("search_path=") for setting in row["proconfig"]), row
+        assert "search_path=pg_catalog, public, pg_temp" in row["proconfig"], row
+
+
+async def test_a_temporary_table_does_not_stand_in_for_ours(dsn: Dsn) -> None:
+    conn = await asyncpg.connect(**dsn.app)
+    ident = "019a0000-0000-7000-8000-000000000000"
+    await conn.execute("create temp table orders (id uuid, tenant_id uuid); grant select on orders to public")
+    await conn.execute(f"insert into orders values ('{ident}', '{ident}')")
+    assert await conn.fetchval("select tenant_of_order($1)", ident) is None
+    await conn.close()
 
 
 async def refusal(connect: dict[str, Any], **server_settings: str) -> str:

@@ -33,7 +33,7 @@ SESSION = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
-EDITION = 1
+EDITION = 2
 """Raised whenever something here changes, so that databases made before get it too."""
 
 WHO = """
@@ -116,6 +116,8 @@ async def grant(conn: Any) -> None:
         if await conn.fetchval(TABLE_EXISTS, table):
             await conn.execute(f"revoke update, delete on {table} from {APP}")
     for function in await conn.fetch(DEFINER_FUNCTIONS):
+        # Left unnamed, pg_temp comes first: the caller's own temporary tables would stand in for ours.
+        await conn.execute(f"alter function {function['name']} set search_path = pg_catalog, public, pg_temp")
         await conn.execute(f"revoke all on function {function['name']} from public")
         await conn.execute(f"grant execute on function {function['name']} to {APP}")
 
