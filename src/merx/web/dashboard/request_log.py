@@ -21,6 +21,13 @@ VIEWS: Mapping[str, tuple[str, Level | None]] = {
     "warn": ("Refused", Level.WARN),
     "error": ("Failed", Level.ERROR),
 }
+DIALECTS = {
+    "baas": "BaaS",
+    "commerce": "Commerce",
+    "aerostack": "Aerostack",
+    "reference": "Reference",
+    "pycommerce": "PyCommerce",
+}
 
 
 @get("/developers/log", needs="logs:read")
@@ -40,6 +47,7 @@ async def entries(request: PageRequest) -> Page:
         area="developers",
         section="log",
         entries=found,
+        dialects=DIALECTS,
         paging=paging(request, number, total, SIZE),
         views=VIEWS,
         view=view,

@@ -170,6 +170,7 @@
 
   // Dialogs that come with faults in them are shown as dialogs.
   $$("dialog[data-modal]").forEach((dialog) => { dialog.close(); dialog.showModal(); });
+  $$(".page-tabs [aria-current]").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 48; });
   $$("[data-print]").forEach((button) => button.addEventListener("click", () => print()));
   const faults = $("main #faults");
   if (faults) faults.focus();
