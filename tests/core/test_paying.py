@@ -162,3 +162,23 @@ async def test_who_may_order_in_whose_name(database: Database) -> None:
     assert (await checkout.place(shop.rt, jane, request)).order.customer_id == jane.customer_id()
     program = replace(storefront, scopes=frozenset({"checkout:write", "orders:write"}))
     assert (await checkout.place(shop.rt, program, request)).order.customer_id == jane.customer_id()
+
+
+async def test_an_authorisation_that_is_given_up_leaves_no_stock_held_for_ever(database: Database) -> None:
+    """Authorised, the order waits without end; another way takes its place and comes to nothing."""
+    shop = await open_shop(database)
+    made = await ordered(shop)
+    shop.provider.outcome = Outcome.AUTHORIZED
+    first = (await pay(shop, made)).payment
+    detail = await orders.get(shop.rt, shop.ctx, made.order.id)
+    assert detail.order.payment_status is PaymentStatus.AUTHORIZED and detail.order.hold_expires_at is None
+    shop.provider.ledger[first.id] = replace(shop.provider.ledger[first.id], outcome=Outcome.EXPIRED)
+    shop.provider.outcome = Outcome.DECLINED
+    with pytest.raises(Declined):
+        await pay(shop, made, method="pm_card_mastercard")
+    after = (await orders.get(shop.rt, shop.ctx, made.order.id)).order
+    assert (after.status, after.payment_status) == (Status.PENDING, PaymentStatus.UNPAID)
+    assert after.hold_expires_at is not None
+    await healing.expire_holds(shop.rt, shop.later(shop.ctx, hours=1))
+    assert (await orders.get(shop.rt, shop.ctx, made.order.id)).order.status is Status.CANCELLED
+    await books_are_right(shop)

@@ -35,6 +35,9 @@ IN_FLIGHT = timedelta(minutes=2)
 """A charge may reach its provider so long after its payment was written. Until then, that the provider knows nothing of
 it does not mean that it never will."""
 
+ANOTHER_WAY = timedelta(minutes=15)
+"""So long an order's stock is held for its payment another way, when what was authorised has been given up."""
+
 ELSEWHERE = "It was refunded at the payment provider."
 
 _AFTER = {
@@ -70,6 +73,8 @@ async def settle(tx: Tx, payment: Payment, receipt: Receipt) -> Payment:
         await let_go(tx, order, "The payment was not made in time.")
     elif target is Attempt.CANCELLED and order.payment_status is PaymentStatus.AUTHORIZED:
         await store.set_payment(tx, order.id, PaymentStatus.UNPAID)
+        if order.payment_method == "card":
+            await store.hold_again(tx, order.id, tx.ctx.now + ANOTHER_WAY)
     return moved
 
 

@@ -108,6 +108,10 @@ update orders set payment_status = $3, hold_expires_at = case when $4 then null 
   version = version + 1, updated_at = $5
 where tenant_id = $1 and id = $2 returning id
 """
+HOLD_AGAIN = """
+update orders set hold_expires_at = $3, updated_at = $4
+where tenant_id = $1 and id = $2 and status = 'pending' and stock_state = 'held' and hold_expires_at is null returning id
+"""
 FLAG = "update orders set flagged = $3, updated_at = $4 where tenant_id = $1 and id = $2 returning id"
 SHIP = """
 insert into shipments (tenant_id, id, order_id, carrier, tracking_number, tracking_url, created_at)
@@ -352,6 +356,11 @@ async def set_stock(tx: Tx, order_id: OrderId, target: StockState) -> bool:
 async def set_payment(tx: Tx, order_id: OrderId, status: PaymentStatus, keep_hold: bool = False) -> None:
     """`keep_hold`: its hold on stock does not run out any more."""
     await tx.rows(SET_PAYMENT, order_id, status.value, keep_hold, tx.ctx.now)
+
+
+async def hold_again(tx: Tx, order_id: OrderId, until: datetime) -> None:
+    """An unpaid order whose hold on stock had been lifted has an end again."""
+    await tx.rows(HOLD_AGAIN, order_id, until, tx.ctx.now)
 
 
 async def flag(tx: Tx, order_id: OrderId, why: str) -> None:
