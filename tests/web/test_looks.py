@@ -110,3 +110,7 @@ def test_every_template_compiles() -> None:
 def test_a_moment_past_the_calendar_is_a_fault_of_its_field(text: str) -> None:
     form = Form({"starts": text})
     assert form.moment("starts") is None and form.said_of("starts")
+
+
+def test_only_plain_numbers_are_numbers() -> None:
+    assert Form({"image": ["1", "²", "٣", "-1", "9" * 5000, " 2 "]}).numbers("image") == [1, 2]

@@ -121,6 +121,10 @@ class Form:
             return None
         return int(text)
 
+    def numbers(self, name: str) -> list[int]:
+        """Those of its values that are plain numbers; what is none is passed over."""
+        return [int(one) for one in self.all(name) if one.isascii() and one.isdigit() and len(one) < 10]
+
     def moment(self, name: str) -> datetime | None:
         """What an `<input type="datetime-local">` holds, taken as UTC."""
         text = self.text(name)

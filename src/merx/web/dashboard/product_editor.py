@@ -104,7 +104,7 @@ async def _upload(request: PageRequest, form: Form) -> None:
     """Pictures that came with the form are stored and stand behind those that are there, also where something else in
     the form is wrong: they are not asked for again."""
     files = form.files.pop("pictures", [])
-    taken = {int(at) for at in form.all("image") if at.isdigit()} - {NEW_IMAGE}
+    taken = set(form.numbers("image")) - {NEW_IMAGE}
     at = max(taken, default=-1) + 1
     for file in files[:MAX_IMAGES]:
         try:
@@ -121,7 +121,7 @@ async def _upload(request: PageRequest, form: Form) -> None:
 
 
 def _categories(form: Form) -> tuple[UUID | int | str, ...]:
-    chosen: list[UUID | int | str] = [int(one) for one in form.all("category") if one.isdigit() and len(one) < 10]
+    chosen: list[UUID | int | str] = [*form.numbers("category")]
     return (*chosen, *[part.strip() for part in form.text("new_categories").split(",") if part.strip()])
 
 

@@ -112,10 +112,10 @@ async def _done(request: PageRequest, form: Form, action: str, chosen: list[Prod
     if action == "delete":
         return await many.remove(rt, ctx, chosen)
     if action == "categorize":
-        category = form.text("category")
-        if not category.isdigit():
+        category = form.numbers("category")
+        if not category:
             raise Invalid("Choose a category.", field="category")
-        return await many.categorize(rt, ctx, chosen, int(category))
+        return await many.categorize(rt, ctx, chosen, category[-1])
     if action == "reprice":
         return await many.reprice(rt, ctx, chosen, _percent(form.text("percent")), form.flag("compare"))
     raise Invalid("There is no such action.", field="action")
