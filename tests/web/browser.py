@@ -27,7 +27,10 @@ async def browsing(size: tuple[int, int], dark: bool = False) -> AsyncIterator[t
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         scheme = "dark" if dark else "light"
         context = await browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, has_touch=size == NARROW
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            has_touch=size == NARROW,
+            reduced_motion="reduce",  # what is half faded in can't be judged
         )
         page, faults = await context.new_page(), list[str]()
         page.set_default_timeout(20_000)
