@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,30 @@ from merx.web.unsubscribe import Unsubscribe
 log = logging.getLogger("merx")
 
 DIALECTS: tuple[Dialect, ...] = (AEROSTACK, BAAS, COMMERCE, PYCOMMERCE, REFERENCE)
-SHOWCASE = Showcase(
-    "tech",
-    publishable=lambda rt: seed.key_of(rt, "tech", KeyType.PUBLISHABLE),
-    secret=lambda rt: seed.key_of(rt, "tech", KeyType.SECRET),
-    shopper=lambda: next((one.email, one.password) for one in shops.load("tech").customers if one.password),
+
+
+def _showcase(slug: str, name: str, about: str) -> Showcase:
+    @cache
+    def pictures() -> list[str]:
+        shop = shops.load(slug)
+        return [shop.images(product)[0].url for product in shop.products[:4]]
+
+    return Showcase(
+        slug,
+        publishable=lambda rt: seed.key_of(rt, slug, KeyType.PUBLISHABLE),
+        secret=lambda rt: seed.key_of(rt, slug, KeyType.SECRET),
+        shopper=lambda: next((one.email, one.password) for one in shops.load(slug).customers if one.password),
+        name=name,
+        about=about,
+        pictures=pictures,
+    )
+
+
+SHOWN = (
+    _showcase("tech", "Tech Gadgets", "Headphones, laptops, cameras. Sold in US dollars."),
+    _showcase("outdoor", "Outdoor Adventures", "Tents, boots, backpacks."),
 )
-FACES: tuple[Face, ...] = (landing(DIALECTS), DASHBOARD, STOREFRONT, CONSENT, portal(DIALECTS, SHOWCASE))
+FACES: tuple[Face, ...] = (landing(DIALECTS, SHOWN), DASHBOARD, STOREFRONT, CONSENT, portal(DIALECTS, SHOWN[0]))
 
 
 def build(settings: Settings, dsn: Dsn) -> Site:

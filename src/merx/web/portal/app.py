@@ -67,6 +67,7 @@ class Portal:
             "languages": LANGUAGES,
             "here": request.scope["path"].rstrip("/"),
             "as_json": as_json,
+            "inline": prose.inline,
             "localised": lambda html: _localised(html, reader),
             "credential": speaking.said,
             "keyed": lambda code: _keyed(code, reader),
@@ -84,9 +85,7 @@ class Portal:
 
     def operations(self) -> list[Found]:
         return [
-            Found(
-                api.name, one.method, one.address, one.summary, f"/docs/{api.name}/resources/{group.slug}#{one.anchor}"
-            )
+            Found(api.name, one.method, one.address, one.summary, f"{_home(api)}/resources/{group.slug}#{one.anchor}")
             for api in self.apis.values()
             for group in api.groups
             for one in group.operations
@@ -98,9 +97,15 @@ class Portal:
         return [one for text, one in texts if wanted and all(word in text for word in wanted)]
 
 
+def _home(api: Api) -> str:
+    return f"/docs/{api.name}"
+
+
 def _localised(html: Markup, reader: Reader) -> Markup:
     """The files name an example's host; this is the one that is being read at."""
-    return Markup(str(html).replace(prose.EXAMPLE_HOST, str(escape(reader.base))))  # noqa: S704 (our own files)
+    shop = str(escape(reader.shop_url.partition("://")[2]))
+    text = str(html).replace(prose.EXAMPLE_HOST, str(escape(reader.base))).replace(prose.EXAMPLE_SHOP, shop)
+    return Markup(text)  # noqa: S704 (our own files)
 
 
 def _keyed(code: Markup, reader: Reader) -> Markup:
@@ -124,8 +129,7 @@ def portal(dialects: Sequence[Dialect], showcase: Showcase) -> Face:
 def _general(portal: Portal) -> list[Any]:
     @get("/", needs=PUBLIC, sync_to_thread=False)
     def home(request: PageRequest) -> Page:
-        table = prose.read("side-by-side").lead
-        return render(request, "home.html", table=table, count=len(portal.operations()))
+        return render(request, "home.html", table=prose.table_of("side-by-side"))
 
     @get("/search", needs=PUBLIC, sync_to_thread=False)
     def search(request: PageRequest) -> Page:
@@ -172,7 +176,7 @@ def _about_an_api(portal: Portal) -> list[Any]:
         group = next((one for one in api.groups if one.slug == slug), None)
         if group is None:
             raise NotFound("page")
-        shown = [(one, speaking.sample(api, one, reader)) for one in group.operations]
+        shown = [(one, speaking.sample(api, one, reader), group.first_with_answer_of(one)) for one in group.operations]
         return render(request, "api/resources.html", api=api, group=group, shown=shown)
 
     @get("/{name:str}/errors", needs=PUBLIC, sync_to_thread=False)

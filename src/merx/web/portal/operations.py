@@ -16,6 +16,7 @@ from merx.web.portal.prose import slugged
 
 METHODS = ("get", "post", "put", "patch", "delete")
 DEEPEST = 3
+REPEATING = "Idempotency-Key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ class Operation:
     def anchor(self) -> str:
         return slugged(self.id.replace("_", "-"))
 
+    @property
+    def repeatable(self) -> bool:
+        return self.method in ("POST", "PATCH")
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -60,6 +65,15 @@ class Group:
     slug: str
     about: str
     operations: tuple[Operation, ...]
+
+    def first_with_answer_of(self, operation: Operation) -> Operation | None:
+        """The one before it that answers alike, so that the same is not shown twice."""
+        for one in self.operations:
+            if one is operation or operation.answer is None:
+                return None
+            if one.answer == operation.answer:
+                return one
+        return None
 
 
 class Api:
@@ -149,7 +163,7 @@ class Api:
             description=told.get("description", ""),
             public=told.get("security") == [],
             query=self._parameters(told["parameters"], "query"),
-            headers=self._parameters(told["parameters"], "header"),
+            headers=tuple(h for h in self._parameters(told["parameters"], "header") if h.name != REPEATING),
             inside=self._parameters(told["parameters"], "path"),
             body=tuple(self._fields(schema, 0)) if schema else (),
             example=examples.body(schema, self._schemas) if schema else None,

@@ -21,7 +21,8 @@ from merx.web.portal import highlight
 
 FOLDER = Path(str(files("merx.web.portal"))) / "prose"
 EXAMPLE_HOST = "http://localhost:8000"
-"""The host that the files name; a page says this installation's own."""
+EXAMPLE_SHOP = "mystore.localhost:8000"
+"""The hosts that the files name; a page says this installation's own, and the reader's."""
 
 GUIDES = {
     "oauth": "OAuth 2.0",
@@ -150,6 +151,17 @@ def _html(tokens: list[Token]) -> Markup:
         _lead_elsewhere(token)
     markdown = _markdown()
     return Markup(markdown.renderer.render(tokens, markdown.options, {}).strip())  # noqa: S704 (our own files; no HTML in them)
+
+
+def inline(text: str) -> Markup:
+    """A sentence with code in it, from a document or a file of ours."""
+    return Markup(_markdown().renderInline(text))  # noqa: S704 (HTML in it is escaped)
+
+
+def table_of(name: str) -> Markup:
+    """The table that a file begins with."""
+    found = re.search(r'<div class="table-frame".*?</table></div>', read(name).lead, re.DOTALL)
+    return Markup(found[0] if found else "")  # noqa: S704 (our own files)
 
 
 def _lead_elsewhere(token: Token) -> None:

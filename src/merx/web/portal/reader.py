@@ -1,12 +1,13 @@
 """Who reads: the host, the shop and the key that the code on a page names.
 
-Somebody who has signed in to the dashboard reads about their own shop. Its keys are stored as digests only, so none can
-be shown; they can make one for trying, a publishable key that ends within a day, which only their browser keeps. Others
-read about the demo shop, whose storefront key is public, where there is one; else the code has words in these places."""
+Somebody who has signed in to the dashboard reads about their own shop. Its keys are stored as digests only, so none
+can be shown; they can make one for trying, a publishable key that ends within a day, which only their browser keeps.
+Others read about the demo shop, whose storefront key is public, where there is one; else the code has words in these
+places."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,6 +30,9 @@ class Showcase:
     publishable: Callable[[Runtime], str]
     secret: Callable[[Runtime], str]
     shopper: Callable[[], tuple[str, str]]  # e-mail and password
+    name: str = ""
+    about: str = ""
+    pictures: Callable[[], Sequence[str]] = tuple  # a few addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,19 @@ class Reader:
 
 
 async def reader_of(request: PageRequest, showcase: Showcase) -> Reader:
-    key = await _public_key(request.rt, showcase)
+    key = await public_key(request.rt, showcase)
     base = request.rt.settings.public_url
     ctx = request.visit.ctx
     if ctx is not None and ctx.actor is ActorKind.STAFF and ctx.tenant != PLATFORM_TENANT:
         shop = await tenants.get(request.rt, ctx)
-        url, makes = _shop_url(request.rt, shop.slug), ctx.may("keys:write")
+        url, makes = shop_url(request.rt, shop.slug), ctx.may("keys:write")
         return Reader(base, shop.slug, url, shop.name, True, makes, None, key is not None)
     slug = NOBODY if key is None else showcase.slug
-    return Reader(base, slug, _shop_url(request.rt, slug), slug, False, False, key, key is not None)
+    return Reader(base, slug, shop_url(request.rt, slug), slug, False, False, key, key is not None)
 
 
-async def _public_key(rt: Runtime, showcase: Showcase) -> str | None:
+async def public_key(rt: Runtime, showcase: Showcase) -> str | None:
+    """The demo shop's storefront key, where there is that shop and its key is good."""
     key = showcase.publishable(rt)
     try:
         await auth.authenticate(rt, key, datetime.now(UTC))
@@ -69,6 +74,6 @@ async def _public_key(rt: Runtime, showcase: Showcase) -> str | None:
     return key
 
 
-def _shop_url(rt: Runtime, slug: str) -> str:
+def shop_url(rt: Runtime, slug: str) -> str:
     scheme = rt.settings.public_url.partition("://")[0]
     return f"{scheme}://{slug}.{rt.settings.base_domain}"

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from merx.web.portal import highlight
 
@@ -45,7 +45,8 @@ def curl(sample: Sample) -> str:
     lines += [f"  -H {_quoted(f'{name}: {value}')}" for name, value in sample.headers]
     if sample.body is not None:
         lines.append('  -H "Content-Type: application/json"')
-        lines.append(f"  -d {shlex.quote(_json(sample.body))}")
+        written = _json(sample.body).replace("\n", "\n  ")
+        lines.append(f"  -d {shlex.quote(written)}")
     return " \\\n".join(lines)
 
 
@@ -59,14 +60,8 @@ def python(sample: Sample) -> str:
         if sample.method == "DELETE":
             lines[2] = 'answer = httpx.request(\n    "DELETE",'
         lines.append(f"    json={_python(sample.body, 4)},")
-    return "\n".join(
-        [
-            *lines,
-            ")",
-            "answer.raise_for_status()",
-            "print(answer.json())" if sample.method != "DELETE" else "print(answer.status_code)",
-        ]
-    )
+    shown = "answer.json()" if sample.method != "DELETE" else "answer.status_code"
+    return "\n".join([*lines, ")", "answer.raise_for_status()", f"print({shown})"])
 
 
 def javascript(sample: Sample) -> str:
@@ -116,18 +111,3 @@ def _object(value: Mapping[str, Any] | Any, indent: int) -> str:
     text = _json(value) if len(_json(value)) > 60 else json.dumps(value, ensure_ascii=False)
     text = re.sub(r'^(\s*|\{)"([A-Za-z_][A-Za-z0-9_]*)":', r"\1\2:", text, flags=re.MULTILINE)
     return text.replace("\n", "\n" + " " * indent)
-
-
-__all__ = [
-    "ACCESS",
-    "API_KEY",
-    "LANGUAGES",
-    "SECRET_KEY",
-    "SHOPPER",
-    "Sample",
-    "as_json",
-    "curl",
-    "escape",
-    "javascript",
-    "python",
-]

@@ -1,5 +1,5 @@
-"""The quick starts: from nothing to an order in a handful of requests. Each step is an operation of the document, so its
-address, its headers and its code in three languages are made like everywhere else."""
+"""The quick starts: from nothing to an order in a handful of requests. Each step is an operation of the document, so
+its address, its headers and its code in three languages are made like everywhere else."""
 
 from __future__ import annotations
 
