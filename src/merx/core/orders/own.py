@@ -1,5 +1,5 @@
-"""Looking at an order that is one's own (service): as the shopper who is signed in, or with the token that checkout gave
-to whoever placed it."""
+"""Looking at an order that is one's own (service): as the shopper who is signed in, or with the token that checkout
+gave to whoever placed it."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ from litestar.types import ControllerRouterHandler
 
 from merx.core.checkout.leaving import leave
 from merx.core.orders import own
-from merx.core.orders.model import PaymentStatus
+from merx.core.orders.model import PaymentStatus, Status
 from merx.core.payments.model import OPEN
 from merx.kernel import ids
-from merx.kernel.errors import NotFound
+from merx.kernel.errors import MerxError, NotFound
 from merx.kernel.ids import OrderId
 from merx.web.face import PUBLIC
 from merx.web.forms import Form
@@ -42,10 +42,17 @@ async def back_to_cart(request: PageRequest) -> Page:
     found = ids.parse_uuid(form.text("order"))
     if found is None:
         raise NotFound("order")
-    order = await leave(request.rt, request.ctx, OrderId(found), order_tokens(request))
-    if order.payment_status is PaymentStatus.PAID:
-        return redirect(request, f"/checkout/success?order={order.id}", said="The payment had gone through already.")
-    return redirect(request, "/cart", said="Nothing was charged. Your cart is as you left it.")
+    try:
+        order = await leave(request.rt, request.ctx, OrderId(found), order_tokens(request))
+    except MerxError as wrong:
+        if wrong.retry_after is None:
+            raise
+        return redirect(request, f"/checkout/cancel?order={found}", said=wrong.message, tone="warning")
+    if order.status is Status.CANCELLED:
+        return redirect(request, "/cart", said="Nothing was charged. Your cart is as you left it.")
+    paid = order.payment_status is PaymentStatus.PAID
+    said = "The payment had gone through already." if paid else "Nothing was charged by card. Your order stands."
+    return redirect(request, f"/checkout/success?order={order.id}", said=said)
 
 
 ROUTES: list[ControllerRouterHandler] = [cancelled, back_to_cart]
