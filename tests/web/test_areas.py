@@ -3,12 +3,12 @@ platform. Who may see and do what, what is shown once, what belongs to another s
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -32,7 +32,6 @@ from merx.core.shipping import service as shipping
 from merx.core.shipping.model import ShippingMethod
 from merx.core.tenants import service as tenants
 from merx.core.webhooks import service as webhooks
-from merx.db import outbox
 from merx.kernel import ids
 from merx.kernel.context import system
 from merx.kernel.events import Event
@@ -458,15 +457,14 @@ async def test_a_clients_secret_is_renewed_and_its_scopes_changed(site: Settings
 
 # ── Webhooks ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_a_webhook_is_changed_switched_and_sent_a_range_again(site: Settings, shop: Shop) -> None:
-    made = await webhooks.create_endpoint(shop.rt, now(shop), "https://example.com/h", ["order.created"])
-    path = f"{D}/developers/webhooks/{made.endpoint.id}"
     async with shop.rt.db.begin(now(shop)) as tx:
         tx.emit(Event("order.created", ids.new(), {"n": 1}))
-    async with shop.rt.db.begin(now(shop)) as tx:
-        happened = await outbox.between(
-            tx, ["order.created"], datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC), UUID(int=0), 10
-        )
-    assert len(happened) == 1
+    for _ in range(100):  # where a worker runs beside, it must have been past the event before anybody listens
+        if not await shop.value("select count(*) from outbox where tenant_id = $1 and state = 'new'"):
+            break
+        await asyncio.sleep(0.05)
+    made = await webhooks.create_endpoint(shop.rt, now(shop), "https://example.com/h", ["order.created"])
+    path = f"{D}/developers/webhooks/{made.endpoint.id}"
     async with await signed_in(site, shop.email) as owner:
         await owner.get(path)
         bad = await owner.post(path, {"url": "https://127.0.0.1/", "events": "order.paid"})
@@ -477,16 +475,19 @@ async def test_a_webhook_is_changed_switched_and_sent_a_range_again(site: Settin
             in (await owner.post(path, {"url": "https://example.com/new", "events": "order.created"})).text
         )
         since = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M}"
-        assert "One event is on its way" in (await owner.post(path + "/replay", {"since": since})).text
-        text = (await owner.get(path)).text
-        again = re.search(rf'action="({path}/deliveries/[0-9a-f-]+)"', text)
-        assert again is not None and "order.created" in text
-        assert "on its way" in (await owner.post(again[1])).text
+        replayed = await owner.post(path + "/replay", {"since": since})
+        assert "One event is on its way" in replayed.text, re.findall(
+            r"<span>([^<]*)</span>", replayed.text.partition("flashes")[2]
+        )
+        (sent,), _ = await webhooks.list_deliveries(shop.rt, now(shop), endpoint_id=made.endpoint.id)
+        assert "order.created" in (await owner.get(path)).text
+        again = f"{path}/deliveries/{sent.id}"
+        assert re.search("on its way|being sent", (await owner.post(again)).text)
         early = await owner.post(path + "/replay", {"since": "2020-01-01T00:00"})
         assert early.status_code == 422 and "Events are kept" in early.text
         await owner.get(path)
         assert "is off" in (await owner.post(path + "/switch", {"to": "off"})).text
-        assert "switched off" in (await owner.post(again[1])).text
+        assert "switched off" in (await owner.post(again)).text
         assert "on again" in (await owner.post(path + "/switch", {"to": "on"})).text
         fresh = await owner.post(path + "/rotate", {"keep_previous": "on"})
         assert "whsec_" in fresh.text and made.secret not in fresh.text
