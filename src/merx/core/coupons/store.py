@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from merx.core.coupons.model import Coupon, CouponType, FindCoupons, Standing
+from merx.core.coupons.model import COUNTED, Coupon, CouponType, FindCoupons, Standing
 from merx.core.coupons.rules import used_by_shopper, used_up
 from merx.db.database import Tx
 from merx.kernel.ids import CouponId
@@ -40,11 +40,17 @@ _STANDINGS: dict[Standing | None, str] = {
 }
 
 
+_BY_CODE = f"""
+  select c.id from coupons c where c.tenant_id = $1 and c.deleted_at is null
+    and c.code collate "C" >= $3 and c.code collate "C" < $4 limit {COUNTED + 1}"""
+
+
 def _found(standing: Standing | None, by_code: bool) -> tuple[str, str]:
-    """A list and its count, of what stands so, by the beginning of a code or not. $2 is the moment."""
+    """A list and its count, of what stands so, by the beginning of a code or not. $2 is the moment, $3 and
+    $4 the beginning and what comes after all codes that begin so."""
     where = "tenant_id = $1 and deleted_at is null and created_at <= $2" + _STANDINGS[standing]
-    where += " and starts_with(code, $3)" if by_code else ""
-    last = 4 if by_code else 3
+    where += f" and id = any(array({_BY_CODE}))" if by_code else ""
+    last = 5 if by_code else 3
     page = f"""
 select {_COLUMNS} from coupons where {where} order by created_at desc, id desc limit ${last} offset ${last + 1}"""
     return page, f"select count(*) from (select 1 from coupons where {where} limit ${last}::bigint) as counted"
@@ -140,7 +146,7 @@ async def count_found(tx: Tx, wanted: FindCoupons, most: int) -> int:
 
 
 def _asked(tx: Tx, wanted: FindCoupons) -> tuple[Any, ...]:
-    return (tx.ctx.now, wanted.search) if wanted.search else (tx.ctx.now,)
+    return (tx.ctx.now, wanted.search, wanted.search + "\U0010ffff") if wanted.search else (tx.ctx.now,)
 
 
 async def uses(tx: Tx, coupon_id: CouponId, shopper: str) -> int:

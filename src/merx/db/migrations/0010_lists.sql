@@ -9,6 +9,7 @@ create index customers_by_first_name on customers (tenant_id, first_key, id) whe
 create index customers_by_last_name on customers (tenant_id, last_key, id) where last_key <> '';
 
 create index coupons_newest on coupons (tenant_id, created_at desc, id desc) where deleted_at is null;
+create index coupons_by_code on coupons (tenant_id, (code collate "C")) where deleted_at is null;
 
 create index notifications_channel on notifications (tenant_id, channel, id desc);
 
