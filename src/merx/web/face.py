@@ -277,15 +277,14 @@ def fail(request: PageRequest, error: MerxError) -> Page:
     status = error.status if isinstance(error, HttpError) else STATUS[error.kind]
     visitor = visitor_of(request.scope)
     templates = environment(visit.rt.settings.theme_dir if visit.rt else None)
-    name = f"{visit.dialect}/error.html"
-    wanted = name if visitor.values and name in templates.list_templates() else "shared/error.html"
+    own = [f"{visit.dialect}/error.html"] if visitor.values else []
     values = {
         "status": status, "error": error, "visit": visit, "face": visit.dialect, "flashes": lambda: (),
         "partial": request.partial, "form_token": visitor.form_token, "query": {}, "locale": "en_US",
         "may": visit.ctx.may if visit.ctx else (lambda scope: False), "now": datetime.now(UTC),
         **visitor.values,
     }  # fmt: skip
-    text = templates.get_template(wanted).render(values)
+    text = templates.select_template([*own, "shared/error.html"]).render(values)
     headers = dict(error.headers) if isinstance(error, HttpError) else {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)

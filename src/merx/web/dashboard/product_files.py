@@ -16,6 +16,7 @@ from merx.core.catalog import rows, transfer
 from merx.core.catalog.model import BadRows, ImportReport
 from merx.edge.errors import HttpError
 from merx.kernel.errors import Kind, MerxError
+from merx.web.dashboard.desk import baas
 from merx.web.dashboard.products import LIST
 from merx.web.forms import Form
 from merx.web.pages import Page, PageRequest, redirect, render
@@ -37,7 +38,10 @@ class Preview(msgspec.Struct, frozen=True):
 
 @get("/products/import", needs="products:write")
 async def import_page(request: PageRequest) -> Page:
-    return render(request, "products/import.html", area="products", preview=None, form=Form(), columns=rows.COLUMNS)
+    call = baas("POST", "/products/", '{"name": "…", "price": "19.90", "stock_quantity": 10}')
+    return render(
+        request, "products/import.html", area="products", preview=None, form=Form(), columns=rows.COLUMNS, calls=[call]
+    )
 
 
 @post("/products/import/preview", needs="products:write")
