@@ -10,6 +10,7 @@ import msgspec
 
 from merx.core.activity import service as activity
 from merx.core.auth import service as auth
+from merx.core.cart import service as cart
 from merx.core.checkout import healing
 from merx.core.idempotency import service as idempotency
 from merx.core.notifications import sending
@@ -62,6 +63,8 @@ SWEEPS: Mapping[str, ForTenant] = {
     "deliveries": webhooks.forget_old,
     "notifications": notifications.forget_old,
     "pictures": clear_pictures,
+    "carts": cart.forget_left,
+    "callbacks": healing.forget_callbacks,
 }
 CHORES: Mapping[str, Chore] = {
     "simulator callbacks": Chore(deliver_due, 0.25),

@@ -16,6 +16,7 @@ select kind, tenant_id from work_due($1, $2::uuid[]) union all select kind, tena
 STALE_ROWS = """
 select kind, tenant_id from stale_rows($1) union all select kind, tenant_id from notifications_stale($1)
 union all select kind, tenant_id from pictures_stale($1)
+union all select kind, tenant_id from selling_stale($1)
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,11 @@ from merx.kernel.errors import Invalid, NotFound, Refused
 from merx.kernel.ids import LineId
 from merx.kernel.money import parse_minor
 from merx.runtime import Runtime
+
+KEPT = timedelta(days=90)
+"""So long after they were touched last carts of guests are kept; a browser forgets its own after 60 days."""
+
+SWEPT_AT_ONCE = 1000
 
 
 async def get(rt: Runtime, ctx: Ctx, owner: Owner) -> Cart:
@@ -146,3 +152,10 @@ def _check_stock(change: tuple[Any, int, int]) -> None:
 def _check_size(basket: Basket) -> None:
     if len(basket.lines) > MAX_LINES:
         raise Refused(f"A cart holds at most {MAX_LINES} different items.", code="cart_full")
+
+
+# ── For the worker ───────────────────────────────────────────────────────────────────────────────────────────────────
+async def forget_left(rt: Runtime, ctx: Ctx) -> int:
+    """The sweep: a handful of the carts that guests have left for good."""
+    async with rt.db.begin(ctx) as tx:
+        return await store.forget_left(tx, ctx.now - KEPT, SWEPT_AT_ONCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -195,6 +196,11 @@ with guest as (delete from carts where tenant_id = $1 and id = $2 returning coup
 update carts c set version = c.version + 1, coupon_code = coalesce(c.coupon_code, guest.coupon_code), updated_at = $4
 from guest where c.tenant_id = $1 and c.id = $3
 """
+FORGET_LEFT = """
+delete from carts where tenant_id = $1 and state = 'open' and updated_at <= $2 and id in
+  (select id from carts where tenant_id = $1 and state = 'open' and token is not null and created_at <= $2
+    and updated_at <= $2 limit $3)
+"""
 
 _lines = msgspec.json.Decoder(list[BasketLine])
 _methods = msgspec.json.Decoder(list[ShippingMethod])
@@ -345,3 +351,8 @@ async def move_lines(tx: Tx, guest: CartId, kept: CartId) -> None:
 async def join(tx: Tx, guest: CartId, kept: CartId) -> None:
     """Ends the guest's cart, whose lines have gone over; its coupon goes over where the other has none."""
     await tx.run(JOIN, guest, kept, tx.ctx.now)
+
+
+async def forget_left(tx: Tx, before: datetime, limit: int) -> int:
+    """Open carts of guests that nobody has touched since, with their lines; a customer's own stays."""
+    return await tx.run(FORGET_LEFT, before, limit)

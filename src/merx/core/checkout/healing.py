@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from merx.core.orders import rules, steps
 from merx.core.orders import store as orders
@@ -21,6 +21,9 @@ from merx.ports import Outcome, Receipt
 from merx.runtime import Runtime
 
 log = logging.getLogger("merx.core.checkout")
+
+CALLBACKS_KEPT = timedelta(days=90)
+SWEPT_AT_ONCE = 1000
 
 
 async def apply_callback(rt: Runtime, ctx: Ctx, provider: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -156,3 +159,10 @@ async def _expire(rt: Runtime, ctx: Ctx, order_id: OrderId) -> bool:
         await steps.give_all_back(tx, order, attempts, "It was not paid in time.")
         await steps.let_go(tx, order, "It was not paid in time.")
         return True
+
+
+async def forget_callbacks(rt: Runtime, ctx: Ctx) -> int:
+    """The sweep: which callbacks came so long ago that no provider sends them again; a handful at a time. What one of
+    them would say once more changes nothing, by the state that its payment is in."""
+    async with rt.db.begin(ctx) as tx:
+        return await payments.forget_events(tx, ctx.now - CALLBACKS_KEPT, SWEPT_AT_ONCE)

@@ -87,6 +87,11 @@ insert into provider_events (tenant_id, provider, event_id, kind, received_at) v
 on conflict (tenant_id, provider, event_id) do nothing returning event_id
 """
 
+FORGET_EVENTS = """
+delete from provider_events where tenant_id = $1 and (provider, event_id) in
+  (select provider, event_id from provider_events where tenant_id = $1 and received_at <= $2 limit $3)
+"""
+
 
 def payment_of(row: Any) -> Payment:
     return Payment(
@@ -255,3 +260,7 @@ async def claim_due_refunds(tx: Tx, moment: datetime, pause: timedelta) -> list[
 async def record_event(tx: Tx, provider: str, event_id: str, kind: str) -> bool:
     """False where this event has been applied already."""
     return await tx.row(RECORD_EVENT, provider, event_id, kind, tx.ctx.now) is not None
+
+
+async def forget_events(tx: Tx, before: datetime, limit: int) -> int:
+    return await tx.run(FORGET_EVENTS, before, limit)
