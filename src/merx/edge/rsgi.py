@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from typing import Any
 
@@ -38,6 +39,8 @@ class Rsgi:
         self._life = loop.create_task(self._live())
         if not loop.is_running():
             loop.run_until_complete(self._started)
+            gc.collect()
+            gc.freeze()  # what was loaded stays: no collection between two requests goes through it again
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         assert self._stop is not None
