@@ -174,7 +174,7 @@ class _Api:
         if not payments:
             return RefundReceipt(succeeded=False, reason="payment_not_captured")
         of = max(payments, key=lambda one: one["amount"] - (one.get("amount_refunded") or 0))
-        if _older_than_keys(request.refund_id):
+        if len(payments) > 1 or _older_than_keys(request.refund_id):  # a key is good for one payment's refunds
             for payment in payments:
                 earlier = self._refund_of(payment["id"], request.refund_id)
                 if earlier is not None:
