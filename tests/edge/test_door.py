@@ -122,6 +122,7 @@ def test_forwarded_addresses_count_from_trusted_proxies_only() -> None:
     assert client("127.0.0.1", x_forwarded_for=b"6.6.6.6, 203.0.113.7, 10.1.2.3") == ("203.0.113.7", False)
     assert client("127.0.0.1", x_forwarded_for=b"203.0.113.7:4711") == ("203.0.113.7", False)
     assert client("127.0.0.1", x_forwarded_for=b"6.6.6.6, rubbish") == ("127.0.0.1", False)
+    assert client("127.0.0.1", x_forwarded_for=b'fe80::1%","x":"') == ("127.0.0.1", False)
     assert client("127.0.0.1", x_forwarded_for=b"[2001:db8::1]:80") == ("2001:db8::1", False)
     assert client("::ffff:10.0.0.1", x_forwarded_for=b"203.0.113.7") == ("203.0.113.7", False)
     assert client("127.0.0.1", x_forwarded_proto=b"http, https") == ("127.0.0.1", True)

@@ -15,6 +15,8 @@ import structlog
 from tests.edge.fake import KEY, SECRET, App, served
 
 from merx.edge import logs
+from merx.edge.request_log import RequestLog
+from merx.edge.visit import Visit
 
 CANARIES = [
     "sk_live_CANARY0123456789", "pk_test_CANARY0123456789", "whsec_CANARY+/0123456789=", "pm_CANARY1234567890",
@@ -131,3 +133,16 @@ def test_a_writer_never_waits_and_counts_what_it_drops(tmp_path: Path) -> None:
     writer.close()
     assert path.read_text().splitlines()[:10] == [str(number) for number in range(10)]
     assert json.loads(path.read_text().splitlines()[10])["count"] == 15
+
+
+@pytest.mark.parametrize(
+    "secret", [*CANARIES[:4], "mrt_CANARY0123456789", "mpr_CANARY0123456789", "canary@example.com"]
+)
+def test_no_line_of_a_request_holds_what_was_put_into_its_path(secret: str) -> None:
+    class Kept(logs.LineWriter):
+        def write(self, line: bytes) -> None:
+            lines.append(line)
+
+    lines: list[bytes] = []
+    RequestLog(Kept()).write(Visit({}, "192.0.2.1", False), "GET", f"/api/platform/api-keys/{secret}/", 0.001)
+    assert json.loads(lines[0])["path"].startswith("/api/platform/api-keys/") and secret.encode() not in lines[0]

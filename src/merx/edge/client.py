@@ -62,7 +62,8 @@ class Proxies:
         for part in reversed(forwarded.split(",")):
             candidate = _bare(part.strip())
             try:
-                ip_address(candidate)
+                if getattr(ip_address(candidate), "scope_id", None) is not None:
+                    return nearest  # a zone is a name of the sender's own choice
             except ValueError:
                 return nearest
             nearest = candidate
