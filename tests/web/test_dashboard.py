@@ -294,7 +294,6 @@ async def test_a_picture_is_uploaded_with_the_product(shop: Shop, owner: Visitor
     from io import BytesIO
 
     from PIL import Image
-
     from tests.web.visitor import TOKEN
 
     drawn = BytesIO()
