@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -17,17 +17,19 @@ from tests.mailroom import QUICK, PostOffice, post_office, runtime
 
 from merx.core.auth import service as auth
 from merx.core.auth import sessions
+from merx.core.auth import store as auth_store
 from merx.core.auth.model import InvalidToken, WrongPassword
 from merx.core.customers import service as customers
 from merx.core.customers.service import NewCustomer
 from merx.core.notifications import sending
 from merx.core.notifications import service as notifications
+from merx.core.recovery import rules as token_rules
 from merx.core.recovery import service
 from merx.core.recovery.model import PER_ACCOUNT_AND_ADDRESS, Audience, DeadLink
 from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.kernel import ids
-from merx.kernel.context import Ctx, system
+from merx.kernel.context import ActorKind, Ctx, system
 from merx.kernel.errors import Invalid, Limited
 from merx.kernel.ids import PLATFORM_TENANT, TenantId
 from merx.runtime import Runtime
@@ -110,6 +112,21 @@ async def test_a_member_chooses_a_new_password(posting: Runtime, office: PostOff
     assert (await auth.sign_in(posting, opened.email, WANTED)).member.staff.email == opened.email
     with pytest.raises(DeadLink):
         await service.reset_password(posting, token, "a-third-good-password")
+
+
+async def test_with_one_link_its_twin_is_spent_too(posting: Runtime, office: PostOffice, shop: Opened) -> None:
+    """Two that were sent at the same moment: neither took the other's place."""
+    opened = await shop()
+    first = token_of(await asked(posting, office, opened.email))
+    twin, staff = token_rules.spelled(PLATFORM_TENANT, b"x" * 32), opened.signed_in.member.staff.id
+    async with posting.db.begin(system(PLATFORM_TENANT)) as tx:
+        ends = tx.ctx.now + timedelta(hours=1)
+        digest = posting.vault.digest(twin)
+        await auth_store.insert_credential(tx, digest, "reset", staff, ActorKind.STAFF, staff, [], ends)
+    assert await service.check_token(posting, twin) is await service.check_token(posting, first)
+    await service.reset_password(posting, first, WANTED)
+    with pytest.raises(DeadLink):
+        await service.reset_password(posting, twin, "a-third-good-password")
 
 
 async def test_no_old_session_outlives_a_process_that_dies_over_it(

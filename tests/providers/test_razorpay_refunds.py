@@ -28,7 +28,7 @@ class Books:
         key = payment, headers["X-Refund-Idempotency"]
         if key not in self.refunds:
             of = next(one for one in self.payments if one["id"] == payment)
-            of["amount_refunded"] += params["amount"]  # type: ignore[operator]
+            of["amount_refunded"] += params["amount"]
             made = {"id": f"rfnd_{len(self.refunds)}", "status": "processed", "receipt": params["receipt"]}
             self.refunds[key] = made
         return self.refunds[key]

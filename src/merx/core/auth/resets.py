@@ -20,6 +20,8 @@ delete from credentials where tenant_id = $1 and hash = $2 and kind = 'reset' an
 returning actor, actor_id
 """
 
+FORGET_RESETS = "delete from credentials where tenant_id = $1 and actor_id = $2 and kind = 'reset'"
+
 
 async def put(tx: Tx, digest: bytes, actor: ActorKind, actor_id: UUID, expires_at: datetime) -> None:
     """In place of any that was sent before."""
@@ -30,3 +32,8 @@ async def spend(tx: Tx, digest: bytes) -> tuple[ActorKind, UUID] | None:
     """Whose it was; None where it was spent, replaced or has run out. Two who spend it at once: one of them gets it."""
     row = await tx.row(SPEND_RESET, digest, tx.ctx.now)
     return None if row is None else (ActorKind(row[0]), row[1])
+
+
+async def forget(tx: Tx, actor_id: UUID) -> None:
+    """Whatever others there are: two that were made at the same moment did not see one another."""
+    await tx.run(FORGET_RESETS, actor_id)

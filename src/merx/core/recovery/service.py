@@ -160,6 +160,7 @@ async def reset_password(rt: Runtime, token: str, wanted: str, *, shop: TenantId
         spent = await resets.spend(tx, digest)
         if spent is None:
             raise DeadLink
+        await resets.forget(tx, spent[1])
         await _set_password(rt, tx, *spent, password_hash)
     if spent[0] is ActorKind.STAFF:
         await _end_elsewhere(rt, ctx, StaffId(spent[1]))
