@@ -210,7 +210,12 @@ def _about_an_api(portal: Portal) -> list[Any]:
         request.visitor.policy = {"style-src": "'unsafe-inline'"}
         return render(request, "api/try.html", api=portal.api(name))
 
-    return [overview, quick_start, authentication, resources, errors, limits, webhooks, decisions, try_it]
+    @get("/{name:str}/{rest:path}", needs=PUBLIC, sync_to_thread=False)
+    def nothing(request: PageRequest, name: str, rest: str) -> Page:
+        """A page of the portal says so, with its navigation."""
+        raise NotFound("page")
+
+    return [nothing, overview, quick_start, authentication, resources, errors, limits, webhooks, decisions, try_it]
 
 
 def _reader(request: PageRequest) -> Reader:

@@ -110,6 +110,8 @@ def value(schema: Mapping[str, Any], schemas: Schemas, name: str = "", depth: in
     likely = LIKELY.get(_plain(name), ...)
     if kind == "array" and not isinstance(likely, list):
         return [value(found.get("items", {}), schemas, name.rstrip("s"), depth + 1, sent)] if depth < 3 else []
+    if kind == "string" and isinstance(likely, float):
+        return f"{likely:.2f}"
     if likely is not ... and _fits(likely, kind):
         return likely
     return _by_kind(found, name)

@@ -206,7 +206,8 @@ class Api:
             return " or ".join(kinds)
         kind = one.get("type", "any")
         if kind == "array":
-            return f"list of {_PLURAL.get(self._kind(one.get('items', {})), 'values')}"
+            inner = self._kind(one.get("items", {})).partition(",")[0].partition(" (")[0]
+            return f"list of {_PLURAL.get(inner, 'values')}"
         word = {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(kind, kind)
         return f"{word}{_bounds(one)}"
 

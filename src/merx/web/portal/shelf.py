@@ -29,7 +29,7 @@ from merx.web.pages import PageRequest
 from merx.web.portal import highlight
 from merx.web.portal.reader import Reader, Showcase
 
-WANTED = ("catalog:read", "cart:write", "checkout:write", "orders:read", "orders:write", "users:read")
+WANTED = ("catalog:read", "cart:write", "orders:own", "orders:read")
 NOBODYS = "@example.com"
 """Addresses of this domain are nobody's (RFC 2606)."""
 SHOWN_PRODUCTS = 20
