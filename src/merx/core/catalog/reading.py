@@ -202,6 +202,16 @@ CATEGORIES = """(select json_agg(json_build_array(
   from categories c where c.tenant_id = $1)"""
 LISTS_WITH_TREE: dict[Shape, str] = {shape: f"{sql},\n{CATEGORIES}" for shape, sql in LISTS.items()}
 
+
+def _several(condition: str) -> str:
+    """One row for each product that is there: the catalogue's version, what it was asked for by, the product."""
+    key = "p.slug" if "slug" in condition else "p.id"
+    where = f"p.tenant_id = $1 and p.deleted_at is null and {condition}"
+    return f"{_SHOP}\nselect {_VERSION}, {key}, {_SHOWN} from products p where {where}"
+
+
+SHOWN_BY_IDS = _several("p.id = any($2::uuid[]) and p.active")
+SHOWN_BY_SLUGS = _several("p.slug = any($2::text[]) and p.active")
 SHOWN_BY_ID = _one(_SHOWN, "p.id = $2 and p.active")
 SHOWN_BY_SLUG = _one(_SHOWN, "p.slug = $2 and p.active")
 KEPT_BY_ID = _one(KEPT, "p.id = $2")

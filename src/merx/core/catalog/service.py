@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from merx.core.catalog import model, rules, shelf, store, words, writing
+from merx.core.catalog import model, rules, shelf, store, together, words, writing
 from merx.core.catalog.model import (
     Branch,
     Category,
@@ -58,6 +58,8 @@ async def get_product(
 ) -> ProductDetail:
     """`hidden`: as merchants see it, inactive or not, with its inactive variants. `tree`: with the category tree."""
     _may_read(ctx, hidden)
+    if not hidden and not tree:
+        return _found(await together.shown(rt, ctx, product))
     async with rt.db.read(ctx) as tx:
         if tree:
             return _found(await store.get_product_with_tree(tx, product, not hidden))
@@ -68,6 +70,8 @@ async def get_product_by_slug(rt: Runtime, ctx: Ctx, slug: str, hidden: bool = F
     _may_read(ctx, hidden)
     if "\x00" in slug:
         raise NotFound("product")
+    if not hidden:
+        return _found(await together.shown(rt, ctx, slug))
     async with rt.db.read(ctx) as tx:
         return _found(await store.get_product(tx, slug, not hidden))
 

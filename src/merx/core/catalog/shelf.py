@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from merx.core.catalog.model import Category, Product, ProductQuery, Sort
-from merx.core.catalog.reading import CATEGORIES, KEPT, _SHOP
+from merx.core.catalog.reading import _SHOP, CATEGORIES, KEPT
 from merx.db.database import Tx
 
 COUNTED = 10_000

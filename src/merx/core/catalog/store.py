@@ -248,6 +248,12 @@ async def get_product(tx: Tx, key: ProductId | str, shown: bool) -> ProductDetai
     return ProductDetail(_product.decode(row[1]), row[0] or 0) if row and row[1] else None
 
 
+async def shown_products(tx: Tx, keys: Sequence[ProductId] | Sequence[str]) -> dict[ProductId | str, ProductDetail]:
+    """What shoppers see of these products, all named by id or all by slug; what is not there is left out."""
+    rows = await tx.rows(reading.SHOWN_BY_SLUGS if isinstance(keys[0], str) else reading.SHOWN_BY_IDS, keys)
+    return {row[1]: ProductDetail(_product.decode(row[2]), row[0] or 0) for row in rows}
+
+
 async def get_product_with_tree(tx: Tx, product: ProductId, shown: bool) -> ProductDetail | None:
     row = await tx.row(reading.SHOWN_BY_ID_WITH_TREE if shown else reading.KEPT_BY_ID_WITH_TREE, product)
     if row is None or not row[1]:
