@@ -89,6 +89,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "POST /password-reset/": {"email": "someone@example.com"},
     "POST /password-reset/confirm/": {"token": "mpr_x", "password": PASSWORD},
     "POST /me/password/": {"current_password": PASSWORD, "password": "another-good-one"},
+    "POST /me/sign-out/": {"everywhere": True},
     "POST /team/": {
         "email": "new-person@example.com",
         "role": Word("staff"),

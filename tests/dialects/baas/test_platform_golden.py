@@ -76,6 +76,22 @@ async def test_tokens(merchant: Merchant) -> None:
     refused(await merchant.send("GET", "/me/"), 401)
 
 
+async def test_signing_out_of_one_session_and_of_all(merchant: Merchant) -> None:
+    bearers = []
+    for _ in range(3):
+        tokens = await merchant.call(
+            "POST", "/token/", {"email": merchant.shop.email, "password": PASSWORD}, headers={}
+        )
+        bearers.append({"Authorization": f"Bearer {tokens['access']}"})
+    first, second, third = bearers
+    await merchant.call("POST", "/me/sign-out/", {}, 204, headers=first)
+    refused(await merchant.send("GET", "/me/", headers=first), 401)
+    await merchant.call("GET", "/me/", headers=second)
+    await merchant.call("POST", "/me/sign-out/", {"everywhere": True}, 204, headers=second)
+    for headers in (second, third):
+        refused(await merchant.send("GET", "/me/", headers=headers), 401)
+
+
 async def test_the_error_example(http: httpx.AsyncClient) -> None:
     answer = await http.post(f"{BASE}/register/", json={"business_name": "My Store", "password": "short"})
     assert answer.status_code == 400

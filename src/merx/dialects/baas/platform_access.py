@@ -120,9 +120,12 @@ async def change_password(request: MerxRequest, data: shop.NewPassword) -> None:
 
 
 @accounts.post("/me/sign-out/", SIGNED_IN, status_code=204)
-async def sign_out_everywhere(request: MerxRequest) -> None:
-    """Ends every session of one's own, this one too, in every shop."""
-    await leaving.sign_out_everywhere(request.rt, request.ctx)
+async def sign_out(request: MerxRequest, data: shop.SignOut) -> None:
+    """Ends this session or, with `everywhere`, all of one's own in every shop."""
+    if data.everywhere:
+        await leaving.sign_out_everywhere(request.rt, request.ctx)
+    else:
+        await auth.sign_out(request.rt, request.ctx)
 
 
 # ── Team ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,7 +272,7 @@ ROUTES: list[ControllerRouterHandler] = [
     revoke,
     me,
     change_password,
-    sign_out_everywhere,
+    sign_out,
     list_members,
     add_member,
     get_member,

@@ -48,6 +48,10 @@ class RefreshToken(msgspec.Struct, forbid_unknown_fields=True):
     refresh: Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
+class SignOut(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    everywhere: Annotated[bool, Meta(description="Every session of one's own, in every shop; else this one")] = False
+
+
 class User(msgspec.Struct, frozen=True):
     """A member of the shop's team. `id` is theirs in this shop; `permissions` are empty where the role's own hold."""
 

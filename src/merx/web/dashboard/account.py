@@ -31,7 +31,7 @@ def _shown(request: PageRequest, form: Form) -> Page:
         doing=request.query_params.get("do", ""),
         calls=[
             baas("POST", "/me/password/", '{"current_password": "…", "password": "…"}'),
-            baas("POST", "/me/sign-out/"),
+            baas("POST", "/me/sign-out/", '{"everywhere": true}'),
         ],
     )
 
