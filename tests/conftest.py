@@ -68,6 +68,22 @@ async def database(dsn: Dsn) -> AsyncIterator[Database]:
     await found.close()
 
 
+@pytest.fixture(scope="session")
+def site(dsn: Dsn) -> Iterator[Settings]:
+    """The whole application, served once for all tests of a process that call it over HTTP."""
+    from tests.dialects.site import serving
+
+    with serving(dsn) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def site_rt(site: Settings, database: Database) -> Runtime:
+    from tests.dialects.site import runtime
+
+    return runtime(site, database)
+
+
 @pytest.fixture
 async def owner(dsn: Dsn) -> AsyncIterator[Any]:
     """A superuser's connection, for looking behind the curtain: past row-level security, past every grant."""

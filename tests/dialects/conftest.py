@@ -1,29 +1,16 @@
-"""One served application for all tests of the dialects in a process."""
+"""Shops at the served application, and clients."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
-from tests.dialects.site import Shop, open_shop, runtime, serving
+from tests.dialects.site import Shop, open_shop
 
-from merx.db.database import Database
-from merx.db.dsn import Dsn
 from merx.runtime import Runtime
 from merx.settings import Settings
-
-
-@pytest.fixture(scope="session")
-def site(dsn: Dsn) -> Iterator[Settings]:
-    with serving(dsn) as settings:
-        yield settings
-
-
-@pytest.fixture(scope="session")
-def site_rt(site: Settings, database: Database) -> Runtime:
-    return runtime(site, database)
 
 
 @pytest.fixture

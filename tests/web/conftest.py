@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.dialects.conftest import http, new_shop, shop, site, site_rt
+from tests.dialects.conftest import http, new_shop, shop
 
-__all__ = ["http", "new_shop", "shop", "site", "site_rt"]
+__all__ = ["http", "new_shop", "shop"]

@@ -29,7 +29,7 @@ SETTINGS = {
     "shared_buffers": "128MB",
     "effective_cache_size": "512MB",
     "work_mem": "8MB",
-    "max_connections": "60",
+    "max_connections": "150",
     "max_parallel_workers_per_gather": "0",  # many short statements: a second process a query costs more than it brings
     "io_method": "sync",  # no helper processes for reads that the memory answers anyway
     "max_logical_replication_workers": "0",
@@ -135,7 +135,7 @@ class Embedded:
         command += ["--auth=trust", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
         command += ["--builtin-locale=C.UTF-8", "--data-checksums", "--no-instructions"]
         # Without these two initdb first tries out how much the machine can give, which takes a while.
-        command += ["--set", "shared_buffers=128MB", "--set", "max_connections=60"]
+        command += ["--set", "shared_buffers=128MB", "--set", "max_connections=150"]
         done = self._popen(command, signal.SIGKILL, subprocess.PIPE)
         said, _ = done.communicate()
         if done.returncode != 0:
