@@ -90,7 +90,8 @@ async def find_tenants(rt: Runtime, ctx: Ctx, search: str = "", limit: int = 25,
     wanted = search.strip().lower()[:100]
     listed = await store.find(rt.db, wanted, limit, offset)
     known = await store.figures(rt.db, [one.id for one in listed], ctx.now - timedelta(hours=1))
-    return FoundTenants(listed, await store.count_found(rt.db, wanted), known)
+    whole = len(listed) < limit and (listed or not offset)
+    return FoundTenants(listed, offset + len(listed) if whole else await store.count_found(rt.db, wanted), known)
 
 
 async def look_at(rt: Runtime, ctx: Ctx, tenant: TenantId) -> tuple[Tenant, Figures]:
