@@ -142,7 +142,8 @@ async def test_the_renderer_has_the_key_and_no_fault(shop: Shop, site: Settings,
         for name in ("aerostack", "baas", "commerce", "reference", "pycommerce"):
             await one.page.goto(f"{base}/docs/{name}/try")
             await one.page.wait_for_function(
-                "() => document.querySelector('rapi-doc').shadowRoot?.textContent.includes('API key applied')", timeout=60_000
+                "() => document.querySelector('rapi-doc').shadowRoot?.textContent.includes('API key applied')",
+                timeout=60_000,
             )
         assert one.faults == []
 

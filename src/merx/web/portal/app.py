@@ -122,7 +122,7 @@ def portal(dialects: Sequence[Dialect], showcase: Showcase) -> Face:
         prefix="/docs",
         sign_in="/dashboard/sign-in",
         prepare=found.prepare,
-        routes=[*_general(found), *_about_an_api(found), *actions(found)],
+        routes=[*_general(found), *_about_an_api(found), *_around_an_api(found), *actions(found)],
     )
 
 
@@ -179,6 +179,12 @@ def _about_an_api(portal: Portal) -> list[Any]:
         shown = [(one, speaking.sample(api, one, reader), group.first_with_answer_of(one)) for one in group.operations]
         return render(request, "api/resources.html", api=api, group=group, shown=shown)
 
+    return [overview, quick_start, authentication, resources]
+
+
+def _around_an_api(portal: Portal) -> list[Any]:
+    """What holds for all of its operations, and trying them."""
+
     @get("/{name:str}/errors", needs=PUBLIC, sync_to_thread=False)
     def errors(request: PageRequest, name: str) -> Page:
         return render(request, "api/errors.html", api=portal.api(name), sections=prose.read(name).named(prose.ERRORS))
@@ -215,7 +221,7 @@ def _about_an_api(portal: Portal) -> list[Any]:
         """A page of the portal says so, with its navigation."""
         raise NotFound("page")
 
-    return [nothing, overview, quick_start, authentication, resources, errors, limits, webhooks, decisions, try_it]
+    return [errors, limits, webhooks, decisions, try_it, nothing]
 
 
 def _reader(request: PageRequest) -> Reader:

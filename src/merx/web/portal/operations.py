@@ -14,7 +14,7 @@ from merx.edge.openapi import Document
 from merx.web.portal import examples
 from merx.web.portal.prose import slugged
 
-METHODS = ("get", "post", "put", "patch", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete")
 DEEPEST = 3
 REPEATING = "Idempotency-Key"
 
@@ -145,7 +145,7 @@ class Api:
     def _operations(self) -> Iterator[Operation]:
         server = self.dialect.server
         for path, methods in self.document["paths"].items():
-            for method in METHODS:
+            for method in _METHODS:
                 if method in methods:
                     yield self._operation(path, server + path, method, methods[method])
 
