@@ -10,7 +10,7 @@
     if (!sheet) { sheet = document.createElement("link"); sheet.rel = "stylesheet"; document.head.append(sheet); }
     if (/^#[0-9a-f]{6}$/i.test(value)) { sheet.disabled = false; sheet.href = `/assets/accent/${value.slice(1).toLowerCase()}.css`; } else if (!value) sheet.disabled = true;
   };
-  colour.hidden = text.disabled;
+  colour.hidden = text.matches(":disabled");
   colour.addEventListener("input", () => { text.value = colour.value; show(colour.value); text.dispatchEvent(new Event("change", { bubbles: true })); });
   text.addEventListener("input", () => { if (/^#[0-9a-f]{6}$/i.test(text.value)) colour.value = text.value; show(text.value); });
   text.form.addEventListener("reset", () => setTimeout(() => { colour.value = text.value || "#4f46e5"; show(text.value); }));
