@@ -57,7 +57,10 @@
     // The renderer of the document, with that key.
     const rapidoc = $("#rapidoc");
     if (rapidoc) {
-      if (matchMedia("(prefers-color-scheme: dark)").matches) rapidoc.setAttribute("theme", "dark");
+      if (matchMedia("(prefers-color-scheme: dark)").matches) {
+        const dark = { theme: "dark", "bg-color": "#131418", "text-color": "#d6d8de", "primary-color": "#a7a5ff" };
+        for (const [name, value] of Object.entries(dark)) rapidoc.setAttribute(name, value);
+      }
       rapidoc.addEventListener("spec-loaded", () => {
         const given = key ?? rapidoc.dataset.key;
         if (!given) return;
