@@ -78,7 +78,7 @@ def _showcase(slug: str, name: str, about: str) -> Showcase:
 
 
 SHOWN = (
-    _showcase("tech", "Tech Gadgets", "Headphones, laptops, cameras. Sold in US dollars."),
+    _showcase("tech", "Tech Gadgets", "Headphones, laptops, cameras."),
     _showcase("outdoor", "Outdoor Adventures", "Tents, boots, backpacks."),
 )
 FACES: tuple[Face, ...] = (landing(DIALECTS, SHOWN), DASHBOARD, STOREFRONT, CONSENT, portal(DIALECTS, SHOWN[0]))

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -103,6 +104,15 @@ def serving(dsn: Dsn, **changes: Any) -> Iterator[Settings]:
         shutil.rmtree(settings.data_dir, ignore_errors=True)
 
 
+def from_elsewhere() -> httpx.AsyncHTTPTransport:
+    """Each visitor comes from an address of their own, as visitors do: what is limited for an address is not used up by
+    other tests. Only Linux lets a program take any address of the loopback's."""
+    if sys.platform != "linux":
+        return httpx.AsyncHTTPTransport()
+    here = os.urandom(3)
+    return httpx.AsyncHTTPTransport(local_address=f"127.{here[0]}.{here[1]}.{1 + here[2] % 254}")
+
+
 @dataclass
 class Shop:
     """A tenant, its owner and a client that speaks as its storefront: host and key are set already."""
@@ -144,5 +154,6 @@ async def open_shop(rt: Runtime, plan: Plan = Plan.ENTERPRISE, name: str | None 
     ctx = (await auth.authenticate(rt, made.tokens.access, now)).ctx(now=now, source="tests")
     key = await keys.create(rt, ctx, "Storefront")
     base, host = f"http://127.0.0.1:{rt.settings.port}", f"{made.tenant.slug}.{rt.settings.base_domain}"
-    http = httpx.AsyncClient(base_url=base, headers={"Host": host, "X-API-Key": key.secret}, timeout=30)
+    headers = {"Host": host, "X-API-Key": key.secret}
+    http = httpx.AsyncClient(base_url=base, headers=headers, timeout=30, transport=from_elsewhere())
     return Shop(rt, ctx, made.tenant.slug, email, key.secret, http)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from tests.dialects.site import from_elsewhere
 
 from merx.settings import Settings
 
@@ -19,7 +20,8 @@ class Visitor:
 
     def __init__(self, site: Settings, slug: str | None = None) -> None:
         self.host = f"{slug}.{site.base_domain}" if slug else site.base_domain
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}", timeout=30)
+        base = f"http://127.0.0.1:{site.port}"
+        self.http = httpx.AsyncClient(base_url=base, timeout=30, transport=from_elsewhere())
         self.cookies: dict[str, str] = {}
         self.page: httpx.Response | None = None
 

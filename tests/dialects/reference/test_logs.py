@@ -252,7 +252,7 @@ async def test_an_address_is_not_what_a_client_says(desk: Desk) -> None:
     forged = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
     await desk.http.get(f"{BASE}/products", headers={**desk.headers(), **forged})
     (shown,) = await desk.logged(1)
-    assert shown["ipAddress"] == "127.0.0.1"
+    assert shown["ipAddress"].startswith("127.")
 
 
 # ── Written and kept ─────────────────────────────────────────────────────────────────────────────────────────────────
