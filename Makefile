@@ -15,7 +15,7 @@ serve demo: .venv/runtime.stamp
 	$(BIN)/merx demo
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 4 tests
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

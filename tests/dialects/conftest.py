@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.dialects.site import Shop, open_shop
+from tests.dialects.site import Shop, from_elsewhere, open_shop
 
 from merx.runtime import Runtime
 from merx.settings import Settings
@@ -35,5 +35,6 @@ async def shop(new_shop: Callable[..., Awaitable[Shop]]) -> Shop:
 @pytest.fixture
 async def http(site: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client that names no shop."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}", timeout=30) as client:
+    base = f"http://127.0.0.1:{site.port}"
+    async with httpx.AsyncClient(base_url=base, timeout=30, transport=from_elsewhere()) as client:
         yield client

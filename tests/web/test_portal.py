@@ -20,7 +20,7 @@ import httpx
 import jsonschema
 import pytest
 from tests.databases import own_database
-from tests.dialects.site import PASSWORD, Shop, runtime, serving
+from tests.dialects.site import PASSWORD, Shop, from_elsewhere, runtime, serving
 from tests.web.test_door import signed_in
 from tests.web.visitor import Visitor
 
@@ -191,7 +191,9 @@ async def run_curl(site: Settings, command: str) -> httpx.Response:
         else:
             url = word
     parts = urlsplit(url)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}", timeout=30) as http:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{site.port}", timeout=30, transport=from_elsewhere()
+    ) as http:
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         return await http.request(method, path, headers={**headers, "Host": parts.netloc}, content=body)
 
