@@ -262,7 +262,7 @@ def test_a_point_is_found_for_every_end() -> None:
 
 async def test_the_kit_breaks_where_it_says(breakable: BreakableDatabase, database: Database) -> None:
     shop, _ = await open_till(database)
-    for at, when, kept in ((1, "before", 0), (2, "before", 0), (2, "after", 1)):
+    for at, when, kept in ((0, "before", 0), (1, "before", 0), (1, "after", 1)):
         breakable.pool.faults = Faults(at, when)
         with pytest.raises(MerxError):
             async with breakable.begin(shop.ctx) as tx:

@@ -70,8 +70,12 @@ class Wire:
     async def fetchrow(self, sql: str, *args: Any) -> Any:
         return await self._run(self.conn.fetchrow, sql, args)
 
+    async def commit(self) -> None:
+        """The end of a transaction that wrote; its beginning travels with the first statement and is no event."""
+        await self._run(lambda _: self.conn.commit(), "commit", ())
+
     async def _run(self, work: Any, sql: str, args: tuple[Any, ...]) -> Any:
-        event = "commit" if sql == "commit" else " ".join(sql.split())[:40]
+        event = " ".join(sql.split())[:40]
         if self._faults.meet(event, "before"):
             self._break()
         answer = await work(sql, *args)

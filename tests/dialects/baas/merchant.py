@@ -160,3 +160,10 @@ def routes() -> Iterator[Route]:
 
 
 TABLE = list(routes())
+
+
+def without_use(value: Any) -> Any:
+    """What was read, but when a key was last used: that is written down by the way, once a minute."""
+    if isinstance(value, dict):
+        return {name: without_use(inner) for name, inner in value.items() if name != "last_used_at"}
+    return [without_use(one) for one in value] if isinstance(value, list) else value
