@@ -122,3 +122,14 @@ async def test_one_who_gives_up_takes_nobody_along(database: Database) -> None:
     assert (await second).product.id == made[0].id
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_who_asks_in_the_moment_a_reader_ends_is_answered(database: Database) -> None:
+    """One after another, each asked for as soon as the one before has been answered."""
+    shop, made = await filled(database, 1)
+
+    async def again_and_again() -> None:
+        for _ in range(200):
+            await service.get_product(shop.rt, shop.ctx, made[0].id)
+
+    await asyncio.wait_for(asyncio.gather(*[again_and_again() for _ in range(5)]), 60)

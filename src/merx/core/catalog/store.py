@@ -186,11 +186,29 @@ select count(*) from (select 1 from product_categories c
 """
 DELETE_CATEGORY = "delete from categories where tenant_id = $1 and id = $2"
 
-_products = msgspec.json.Decoder(tuple[Product, ...])
+_parts = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 _product = msgspec.json.Decoder(Product)
 _categories = msgspec.json.Decoder(list[Category])
 _image = msgspec.json.Decoder(Image)
 _owners = msgspec.json.Decoder(dict[str, ProductId])
+
+_MOST_KNOWN = 1024
+_known: dict[bytes, Product] = {}
+
+
+def _remembered(raw: bytes) -> Product:
+    """A product that was read before and has not changed since is the very same object: reads are mostly of the same
+    products again, and whoever made something of one may keep it with the object."""
+    product = _known.get(raw)
+    if product is None:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        product = _known[raw] = _product.decode(raw)
+    return product
+
+
+def _products(text: str) -> tuple[Product, ...]:
+    return tuple([_remembered(bytes(part)) for part in _parts.decode(text)])
 
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -208,7 +226,7 @@ async def list_products(tx: Tx, query: ProductQuery) -> ProductPage:
     row = await tx.row(lists[shape], *[values[name] for name in reading.TAKES[shape]])
     assert row is not None
     tree = tuple(_categories.decode(row[3])) if query.tree and row[3] else ()
-    return ProductPage(_products.decode(row[2]) if row[2] else (), row[1] or 0, row[0] or 0, tree)
+    return ProductPage(_products(row[2]) if row[2] else (), row[1] or 0, row[0] or 0, tree)
 
 
 def _arguments(query: ProductQuery, asked: Sequence[str]) -> Mapping[str, Any]:
@@ -251,7 +269,7 @@ async def get_product(tx: Tx, key: ProductId | str, shown: bool) -> ProductDetai
 async def shown_products(tx: Tx, keys: Sequence[ProductId] | Sequence[str]) -> dict[ProductId | str, ProductDetail]:
     """What shoppers see of these products, all named by id or all by slug; what is not there is left out."""
     rows = await tx.rows(reading.SHOWN_BY_SLUGS if isinstance(keys[0], str) else reading.SHOWN_BY_IDS, keys)
-    return {row[1]: ProductDetail(_product.decode(row[2]), row[0] or 0) for row in rows}
+    return {row[1]: ProductDetail(_remembered(row[2].encode()), row[0] or 0) for row in rows}
 
 
 async def get_product_with_tree(tx: Tx, product: ProductId, shown: bool) -> ProductDetail | None:
@@ -264,12 +282,12 @@ async def get_product_with_tree(tx: Tx, product: ProductId, shown: bool) -> Prod
 async def kept_products(tx: Tx, products: Sequence[ProductId]) -> tuple[Product, ...]:
     """As merchants see them, in the order of their ids."""
     row = await tx.row(reading.KEPT_PRODUCTS, list(products))
-    return _products.decode(row[0]) if row and row[0] else ()
+    return _products(row[0]) if row and row[0] else ()
 
 
 async def exported(tx: Tx, after: UUID, limit: int) -> tuple[Product, ...]:
     row = await tx.row(reading.EXPORTED, after, limit)
-    return _products.decode(row[0]) if row and row[0] else ()
+    return _products(row[0]) if row and row[0] else ()
 
 
 async def covers(tx: Tx, categories: Sequence[CategoryId]) -> dict[CategoryId, Image]:

@@ -33,26 +33,32 @@ class _Queue:
     def __init__(self, rt: Runtime, tenant: TenantId) -> None:
         self.rt, self.tenant = rt, tenant
         self.waiting: Waiting = {}
-        self.readers: set[asyncio.Task[None]] = set()
+        self.reading = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # so that nobody collects them
 
     def ask(self, key: Key) -> asyncio.Future[ProductDetail | None]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[ProductDetail | None] = loop.create_future()
         self.waiting.setdefault(key, []).append(answer)
-        if len(self.readers) < AT_ONCE:
+        if self.reading < AT_ONCE:
+            self.reading += 1
             reader = loop.create_task(self._read())
-            self.readers.add(reader)
-            reader.add_done_callback(self.readers.discard)
+            self._tasks.add(reader)
+            reader.add_done_callback(self._tasks.discard)
         return answer
 
     async def _read(self) -> None:
-        while self.waiting:
-            taken = self.waiting
-            if len(taken) > MOST:
-                taken = {key: self.waiting.pop(key) for key in list(self.waiting)[:MOST]}
-            else:
-                self.waiting = {}
-            await self._answer(taken)
+        """Until nobody waits. Between that look and the count nothing else runs, so nobody who comes is forgotten."""
+        try:
+            while self.waiting:
+                taken = self.waiting
+                if len(taken) > MOST:
+                    taken = {key: self.waiting.pop(key) for key in list(self.waiting)[:MOST]}
+                else:
+                    self.waiting = {}
+                await self._answer(taken)
+        finally:
+            self.reading -= 1
 
     async def _answer(self, taken: Waiting) -> None:
         try:
@@ -86,7 +92,7 @@ async def shown(rt: Runtime, ctx: Ctx, key: Key) -> ProductDetail | None:
     queue = queues.get(place)
     if queue is None:
         if len(queues) >= MOST_QUEUES:
-            for idle in [one for one, kept in queues.items() if not kept.readers]:
+            for idle in [one for one, kept in queues.items() if not kept.reading]:
                 del queues[idle]
         queue = queues[place] = _Queue(rt, ctx.tenant)
     return await queue.ask(key)

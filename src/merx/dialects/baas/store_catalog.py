@@ -13,10 +13,12 @@ from merx.core.catalog import service as catalog
 from merx.core.catalog.model import ProductQuery, Sort
 from merx.dialects.baas import translate, wire
 from merx.edge.app import MerxRequest
+from merx.edge.fragments import Fragments
 from merx.kernel import ids
 from merx.kernel.ids import ProductId
 
 PRODUCTS = "/api/store/products/"
+_parts, _details = Fragments(translate.product), Fragments(translate.product_detail)
 
 SORTS = {
     "price_asc": Sort.PRICE_ASC,
@@ -55,7 +57,7 @@ async def list_products(request: MerxRequest) -> wire.ProductPage:
     found = await catalog.list_products(request.rt, request.ctx, query)
     following, preceding = translate.links(request, PRODUCTS, asked, found.total)
     base = request.rt.settings.public_url
-    return wire.ProductPage(found.total, following, preceding, [translate.product(one, base) for one in found.items])
+    return wire.ProductPage(found.total, following, preceding, [_parts.of(one, base) for one in found.items])
 
 
 @get("/products/{product:str}/", tags=["Products"])
@@ -66,7 +68,8 @@ async def get_product(request: MerxRequest, product: str) -> wire.ProductDetail:
         found = await catalog.get_product_by_slug(request.rt, request.ctx, product)
     else:
         found = await catalog.get_product(request.rt, request.ctx, ProductId(ident))
-    return translate.product_detail(found.product, request.rt.settings.public_url)
+    detail: wire.ProductDetail = _details.of(found.product, request.rt.settings.public_url)
+    return detail
 
 
 @get("/categories/", tags=["Products"])
