@@ -197,8 +197,8 @@ _known: dict[bytes, Product] = {}
 
 
 def _remembered(raw: bytes) -> Product:
-    """A product that was read before and has not changed since is the very same object: reads are mostly of the same
-    products again, and whoever made something of one may keep it with the object."""
+    """A product of a list that was read before and has not changed since is the very same object: lists are mostly the
+    same products again, and whoever made something of one may keep it with the object."""
     product = _known.get(raw)
     if product is None:
         if len(_known) >= _MOST_KNOWN:
@@ -269,7 +269,7 @@ async def get_product(tx: Tx, key: ProductId | str, shown: bool) -> ProductDetai
 async def shown_products(tx: Tx, keys: Sequence[ProductId] | Sequence[str]) -> dict[ProductId | str, ProductDetail]:
     """What shoppers see of these products, all named by id or all by slug; what is not there is left out."""
     rows = await tx.rows(reading.SHOWN_BY_SLUGS if isinstance(keys[0], str) else reading.SHOWN_BY_IDS, keys)
-    return {row[1]: ProductDetail(_remembered(row[2].encode()), row[0] or 0) for row in rows}
+    return {row[1]: ProductDetail(_product.decode(row[2]), row[0] or 0) for row in rows}
 
 
 async def get_product_with_tree(tx: Tx, product: ProductId, shown: bool) -> ProductDetail | None:

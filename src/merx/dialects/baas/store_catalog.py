@@ -18,7 +18,7 @@ from merx.kernel import ids
 from merx.kernel.ids import ProductId
 
 PRODUCTS = "/api/store/products/"
-_parts, _details = Fragments(translate.product), Fragments(translate.product_detail)
+_parts = Fragments(translate.product)
 
 SORTS = {
     "price_asc": Sort.PRICE_ASC,
@@ -68,8 +68,7 @@ async def get_product(request: MerxRequest, product: str) -> wire.ProductDetail:
         found = await catalog.get_product_by_slug(request.rt, request.ctx, product)
     else:
         found = await catalog.get_product(request.rt, request.ctx, ProductId(ident))
-    detail: wire.ProductDetail = _details.of(found.product, request.rt.settings.public_url)
-    return detail
+    return translate.product_detail(found.product, request.rt.settings.public_url)
 
 
 @get("/categories/", tags=["Products"])
