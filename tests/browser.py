@@ -1,5 +1,5 @@
 """A real browser for the tests of pages: Chromium as the system has it. Each page it opens notes what went wrong in it,
-and screenshots are left in `.ci/screenshots`."""
+and screenshots are left in `out/screenshots`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 ]  # fmt: skip
-SCREENSHOTS = Path(__file__).parent.parent / ".ci" / "screenshots"
+SCREENSHOTS = Path(os.environ.get("MERX_SCREENSHOTS", Path(__file__).parent.parent / "out" / "screenshots"))
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SERIOUS = ("serious", "critical")
 
