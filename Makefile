@@ -3,19 +3,20 @@
 # make check   format, lint, types, import rules
 # make bench   how fast it is, beside what the database alone can do
 # make fmt     put the format right
+# make otel    install what traces need as well (docs/howto/tracing.md)
 # make lock    write down the versions that are installed now
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: serve demo test check bench fmt lock install
+.PHONY: serve demo test check bench fmt lock install otel
 
 serve demo: .venv/runtime.stamp
 	$(BIN)/merx demo
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 4 tests
+	$(BIN)/python -m pytest -n 3 tests
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
@@ -34,6 +35,9 @@ lock: .venv/dev.stamp
 	$(BIN)/python .ci/lock.py
 
 install: .venv/runtime.stamp
+
+otel: .venv/runtime.stamp
+	$(PIP) -c requirements-dev.lock --no-build-isolation -e '.[otel]'
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,5 +1,6 @@
-"""Writes requirements.lock (what Merx runs with) and requirements-dev.lock (what its tests and checks need beside it)
-from what is installed: exact versions of everything that pyproject.toml asks for, directly or through another."""
+"""Writes requirements.lock (what Merx runs with) and requirements-dev.lock (what its tests and checks need beside it,
+the extras among it) from what is installed: exact versions of everything that pyproject.toml asks for, directly or
+through another."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def closure(wanted: list[str]) -> dict[str, str]:
 def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     runtime = closure([*project["project"]["dependencies"], *project["build-system"]["requires"]])
-    everything = runtime | closure(project["dependency-groups"]["dev"])
+    extras = [needed for extra in project["project"]["optional-dependencies"].values() for needed in extra]
+    everything = runtime | closure([*project["dependency-groups"]["dev"], *extras])
     dev = {name: version for name, version in everything.items() if name not in runtime}
     for file, packages in (("requirements.lock", runtime), ("requirements-dev.lock", dev)):
         lines = [f"{name}=={version}\n" for name, version in sorted(packages.items())]

@@ -47,7 +47,7 @@ async def measure(
     owner = await asyncpg.connect(**dsn.owner)
     async with open_runtime(settings, dsn) as rt:
         shop = await shops.open_shop(rt, "Bench", plan.products, plan.sampled)
-        await owner.execute("vacuum analyze")
+        await shops.analyze(owner)
         bench = Bench(plan, rt, shop, dsn.app, folder, url)
         measured = await bench.reads()
         tokens = await bench.adders(owner)
@@ -67,7 +67,7 @@ async def grown(plan: Plan, rt: Any, owner: Any, connect: Any, folder: Path, url
             continue
         small = msgspec.structs.replace(plan, products=count, http_carts=plan.http_carts // 2, pgbench_carts=1600)
         shop = await shops.open_shop(rt, f"Bench {count}", count, plan.sampled)
-        await owner.execute("vacuum analyze")
+        await shops.analyze(owner)
         bench = Bench(small, rt, shop, connect, folder, url)
         base = "/api/store/products/"
         found[str(count)] = {

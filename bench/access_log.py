@@ -1,6 +1,5 @@
 """`python -m bench.access_log`: what the access log costs. A server with the log and one without answer the same product
-list in turns; compared is the processor time a request takes, PostgreSQL's included, because the rate
-of one process on a shared machine says less. Kept as JSON in bench/results/.
+list in turns; compared are the rate and the processor time a request takes, PostgreSQL's included. Kept as JSON in bench/results/.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import asyncio
 import contextlib
 import statistics
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,14 @@ def measure(plan: Plan, rounds: int, seconds: int, folder: Path) -> dict[str, li
     return found
 
 
-def whole(turns: list[Turn]) -> float:
-    """Microseconds a request, over all turns together: on a machine that does other things too, no single one says
-    much."""
-    return sum(one.microseconds * one.per_second for one in turns) / sum(one.per_second for one in turns)
+def median(turns: list[Turn], of: Callable[[Turn], float]) -> float:
+    """Of all turns: on a machine that does other things too, single ones are off by a third, and so is their mean."""
+    return statistics.median(of(one) for one in turns)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.access_log")
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seconds", type=int, default=1)
     asked = parser.parse_args()
     wrk.find()
@@ -104,15 +103,19 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o711)
         found = measure(plan, asked.rounds, asked.seconds, folder)
-    cost = {name: round(whole(turns), 2) for name, turns in found.items()}
-    share = round((cost["with"] / cost["without"] - 1) * 100, 1)
-    for name, turns in found.items():
-        rate = statistics.median(one.per_second for one in turns)
-        print(f"{name:10}{rate:>10.0f} requests/s {cost[name]:>8.1f} us of processor time each")
-    print(f"the log adds {share} %, over {len(found['with'])} turns of each")
+    cost = {name: round(median(turns, lambda one: one.microseconds), 2) for name, turns in found.items()}
+    rate = {name: round(median(turns, lambda one: one.per_second)) for name, turns in found.items()}
+    for name in found:
+        print(f"{name:10}{rate[name]:>10} requests/s {cost[name]:>8.2f} us of processor time each")
+    lost = round((1 - rate["with"] / rate["without"]) * 100, 1)
+    added = round((cost["with"] / cost["without"] - 1) * 100, 1)
+    print(
+        f"the log takes {lost} % of the throughput, and adds {added} % of processor time: medians of {asked.rounds} turns"
+    )
     RESULTS.mkdir(exist_ok=True)
     now = datetime.now(UTC)
-    kept = {"at": now.isoformat(), "machine": machine(), "turns": found, "cost_us": cost, "added_percent": share}
+    kept: dict[str, Any] = {"at": now.isoformat(), "machine": machine(), "turns": found, "cost_us": cost}
+    kept |= {"per_second": rate, "throughput_lost_percent": lost, "processor_time_added_percent": added}
     path = RESULTS / f"access-log-{now:%Y-%m-%dT%H%M%S}.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
     print(f"kept in bench/results/{path.name}")

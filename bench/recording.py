@@ -17,6 +17,7 @@ from merx.runtime import Runtime
 class Sent(msgspec.Struct, frozen=True):
     sql: str
     args: tuple[Any, ...]
+    ahead: bool = False  # travels with the next
 
 
 class _Listening:
@@ -37,8 +38,12 @@ class _Listening:
         return await self._conn.fetchrow(sql, *args)
 
     async def begin(self, tenant: UUID | None, reading: bool = False) -> None:
-        self._sent.append(Sent("begin read only" if reading else "begin", ()))
+        self._sent.append(Sent("begin read only" if reading else "begin", (), ahead=True))
         await self._conn.begin(tenant, reading)
+
+    async def ahead(self, sql: str, *args: Any) -> Any:
+        self._sent.append(Sent(sql, args, ahead=True))
+        return await self._conn.ahead(sql, *args)
 
     async def commit(self) -> None:
         self._sent.append(Sent("commit", ()))
@@ -78,6 +83,8 @@ async def record(rt: Runtime, operation: Callable[[Runtime], Awaitable[Any]]) ->
 OF_THE_TRANSACTION = "(lpad((:k)::text, 20, '0') || '{place:012d}')::uuid"
 """An id that follows from pgbench's variable k, so that several statements of one transaction mean the same."""
 AT_RANDOM = "gen_random_uuid()"
+DIGEST = "uuid_send(gen_random_uuid())"
+"""Of a request that is another in each transaction. (A credential's is looked for in a list, and stays as it is.)"""
 
 
 def script(
@@ -86,15 +93,23 @@ def script(
     """The pgbench script of what was sent. `known` gives expressions for ids that differ from transaction to
     transaction; every other id was made by the operation itself and becomes a fresh one."""
     made: dict[UUID, str] = {}
-    lines = list(variables)
+    lines, travelling = list(variables), False
     for one in sent:
+        if one.ahead and not travelling:
+            lines.append("\\startpipeline")
         lines.append(filled(one.sql, [_text(value, known, made, fresh) for value in one.args]))
+        if travelling and not one.ahead:
+            lines.append("\\endpipeline")
+        travelling = one.ahead
     return "\n".join(lines) + "\n"
 
 
 def _text(value: Any, known: Mapping[UUID, str], made: dict[UUID, str], fresh: str) -> str:
     if isinstance(value, list | tuple):
-        return "array[" + ", ".join(_text(one, known, made, fresh) for one in value) + "]"
+        listed = [quoted(one) if isinstance(one, bytes) else _text(one, known, made, fresh) for one in value]
+        return f"array[{', '.join(listed)}]"
+    if isinstance(value, bytes) and known:
+        return DIGEST
     if not isinstance(value, UUID):
         return quoted(value)
     if value in known:

@@ -59,9 +59,12 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
 def memory(process: subprocess.Popen[bytes]) -> dict[str, float]:
     """Megabytes, without PostgreSQL: of the process that answers requests, and of all Merx processes together."""
     whole = psutil.Process(process.pid)
-    ours = [one for one in [whole, *whole.children(recursive=True)] if "postgres" not in one.name()]
-    resident = [one.memory_info().rss / 1e6 for one in ours]
-    proportional = [one.memory_full_info().pss / 1e6 for one in ours]
+    resident, proportional = [], []
+    for one in [whole, *whole.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):  # one of PostgreSQL's has ended since it was listed
+            if "postgres" not in one.name():
+                resident.append(one.memory_info().rss / 1e6)
+                proportional.append(one.memory_full_info().pss / 1e6)
     return {
         "server_process_rss_mb": round(max(resident), 1),
         "all_processes_rss_mb": round(sum(resident), 1),

@@ -75,7 +75,8 @@ async def browser() -> AsyncIterator[Any]:
 
 @contextlib.asynccontextmanager
 async def tab(chromium: Any, viewport: dict[str, int] = DESKTOP, **how: Any) -> AsyncIterator[Tab]:
-    context = await chromium.new_context(viewport=viewport, **how)
+    """What is half faded in can't be judged, so nothing fades."""
+    context = await chromium.new_context(viewport=viewport, **{"reduced_motion": "reduce", **how})
     try:
         yield Tab(await context.new_page())
     finally:

@@ -15,9 +15,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from merx.core.auth import service as auth
 from merx.core.auth.model import SignedIn
+from merx.db import pool
 from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.db.opening import open_database
@@ -29,6 +32,10 @@ from merx.simulator.accounts import account_maker
 from merx.vault import Vault
 
 PASSWORD = "a-password-for-tests"
+
+# No test measures speed, and a busy machine stands still for longer than an example may take.
+hypothesis_settings.register_profile("merx", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("merx")
 
 _stack = contextlib.ExitStack()
 _folder: Path | None = None
@@ -91,6 +98,28 @@ async def owner(dsn: Dsn) -> AsyncIterator[Any]:
     conn = await asyncpg.connect(**dsn.owner)
     yield conn
     await conn.close()
+
+
+@pytest.fixture
+def crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For more at once than the pool has connections: on the slowest machine they wait for their turn, where shoppers
+    would soon be told that the server is at its limit."""
+    monkeypatch.setattr(pool, "WAIT_SECONDS", 60)
+
+
+@pytest.fixture
+def deadlocks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Those that this process's transactions fell victim to. The server counts everybody's."""
+    found: list[str] = []
+    end = Database._end
+
+    async def noted(self: Database, conn: Any, wrong: BaseException, closing: bool = False) -> None:
+        if isinstance(wrong, asyncpg.DeadlockDetectedError):
+            found.append(str(wrong))
+        await end(self, conn, wrong, closing)
+
+    monkeypatch.setattr(Database, "_end", noted)
+    return found
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import asyncpg
@@ -9,16 +10,20 @@ import asyncpg
 from merx.db.dsn import Dsn
 from merx.db.migrate import migrate
 
+_number = itertools.count(1)
+
 
 async def own_database(dsn: Dsn, prefix: str) -> Dsn:
     """Made and migrated one at a time: roles belong to the whole server, and two migrations would both touch them."""
     assert dsn.owner is not None
-    name = f"{prefix}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_{os.getpid()}"
+    name = f"{prefix}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_{os.getpid()}_{next(_number)}"
     conn = await asyncpg.connect(**dsn.owner)
-    await conn.execute("set statement_timeout = 0; set lock_timeout = 0")
-    await conn.execute("select pg_advisory_lock(77001)")
-    await conn.execute(f"create database {name} template template0")
-    owner = dsn.owner | {"database": name}
-    await migrate(owner)
-    await conn.close()
+    try:
+        await conn.execute("set statement_timeout = 0; set lock_timeout = 0")
+        await conn.execute("select pg_advisory_lock(77001)")
+        await conn.execute(f"create database {name} template template0")
+        owner = dsn.owner | {"database": name}
+        await migrate(owner)
+    finally:
+        await conn.close()  # with the lock, for which the others wait without end
     return Dsn(app=dsn.app | {"database": name}, owner=owner)

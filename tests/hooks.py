@@ -35,7 +35,7 @@ from merx.worker.relay import relay
 
 SECRET = b"a secret for tests, and for tests only"
 _WORK_DUE = loop.store.work_due
-QUICK = Policy(pauses=(0.05,) * 9, lease=timedelta(seconds=2))
+QUICK = Policy(pauses=(0.05,) * 9)
 
 
 def runtime(database: Database, sender: HttpSender) -> Runtime:

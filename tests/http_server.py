@@ -1,4 +1,4 @@
-"""Real HTTP for tests: an application served by Granian in a process of its own, and a listener inside the test."""
+"""Real HTTP for tests: an application served by uvicorn in a process of its own, and a listener inside the test."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,12 +22,10 @@ ROOT = Path(__file__).parent.parent
 def serve_app(factory: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
     """Serves the ASGI application that `factory` ('package.module:function', importable from the repository's root or
     its tests) builds, on a free port of 127.0.0.1; gives its base URL. The factory finds the port in TEST_PORT."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     paths = os.pathsep.join([str(ROOT / "tests"), str(ROOT), str(ROOT / "src")])
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--loop", "uvloop", "--no-ws", "--log-level", "warning", factory]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--loop", "uvloop", "--ws", "none", "--no-access-log", "--log-level", "warning", factory]
     server = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths, "TEST_PORT": str(port), **(env or {})})
     try:
         _wait(server, port)

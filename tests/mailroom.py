@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 from aiosmtpd.controller import Controller
 from tests.http_server import serve_app
+from tests.ports import free_port
 
 from merx.core.notifications import sending
 from merx.core.notifications.model import Person, Policy
@@ -37,7 +37,7 @@ from merx.worker.jobs import JOBS, SECRETS, Job
 
 SECRET = b"a secret for tests, and for tests only"
 SENDER = "noreply@merx.example"
-QUICK = Policy(pauses=(0.1,) * 5, lease=timedelta(seconds=2))
+QUICK = Policy(pauses=(0.1,) * 5)
 INSERT_CUSTOMER = """
 insert into customers (tenant_id, id, email, username, password_hash, first_name, phone, created_at, updated_at)
 values ($1, $2, $3, $3, 'x', 'Ann', $4, $5, $5)
@@ -85,10 +85,8 @@ class PostOffice:
 @contextlib.contextmanager
 def post_office(**more: Any) -> Iterator[PostOffice]:
     """A real SMTP server in a thread of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        office = PostOffice(port=probe.getsockname()[1])
-    controller = Controller(office, hostname="127.0.0.1", port=office.port, **more)
+    office = PostOffice(port=free_port())
+    controller = Controller(office, hostname="127.0.0.1", port=office.port, ready_timeout=60, **more)
     controller.start()
     try:
         yield office
@@ -98,7 +96,7 @@ def post_office(**more: Any) -> Iterator[PostOffice]:
 
 # ── The simulator ────────────────────────────────────────────────────────────────────────────────────────────────────
 def twilio_app() -> Any:
-    """What Granian serves: the simulator's Twilio over the database that TEST_DSN names."""
+    """What is served: the simulator's Twilio over the database that TEST_DSN names."""
     import msgspec
 
     held: dict[str, Any] = {}

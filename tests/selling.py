@@ -45,12 +45,14 @@ class FakeProvider:
     outcome: Outcome = Outcome.PENDING
     ledger: dict[UUID, Receipt] = field(default_factory=dict)
     asked: int = 0
+    charges: list[Charge] = field(default_factory=list)
     refunds: dict[UUID, int] = field(default_factory=dict)
     fail: list[Exception] = field(default_factory=list)
     fail_after: list[Exception] = field(default_factory=list)
 
     async def charge(self, account: Account, charge: Charge) -> Receipt:
         self.asked += 1
+        self.charges.append(charge)
         if self.fail:
             raise self.fail.pop()
         known = self.ledger.get(charge.payment_id)
@@ -108,7 +110,8 @@ class Shop:
         async with self.rt.db.begin(self.ctx) as tx:
             email = f"shopper{self.customers}@example.com"
             await tx.run(INSERT_CUSTOMER, customer, email, self.ctx.now)
-        return Ctx(self.ctx.tenant, ActorKind.CUSTOMER, customer, scopes=SHOPPER, source="baas")
+        # By the shop's clock: what is due so long after an order is so however long the test takes.
+        return Ctx(self.ctx.tenant, ActorKind.CUSTOMER, customer, scopes=SHOPPER, source="baas", now=self.ctx.now)
 
     async def settings(self, **columns: Any) -> None:
         async with self.rt.db.begin(self.ctx) as tx:

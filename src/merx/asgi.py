@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from functools import cache
+from collections.abc import AsyncIterator
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from merx.dialects.baas.app import DIALECT as BAAS
 from merx.dialects.commerce.app import DIALECT as COMMERCE
 from merx.dialects.pycommerce.app import DIALECT as PYCOMMERCE
 from merx.dialects.reference.app import DIALECT as REFERENCE
-from merx.edge import logs
+from merx.edge import figures, logs
 from merx.edge.access_log import AccessLog
 from merx.edge.app import Dialect
 from merx.edge.at_once import AtOnce
@@ -38,6 +38,7 @@ from merx.edge.gateway import Gateway, nothing_here
 from merx.edge.limits import Counter, DatabaseCounter, RedisCounter
 from merx.edge.request_log import RequestLog
 from merx.edge.static import Folder
+from merx.edge.traced import TracedGateway
 from merx.runtime import Runtime
 from merx.settings import Settings
 from merx.web.assets import assets
@@ -96,7 +97,7 @@ class Site:
     def __init__(self, settings: Settings, dsn: Dsn) -> None:
         self._settings, self._dsn = settings, dsn
         self._gateway: Gateway | None = None
-        self.at_once: Callable[[Any, Any], bool] = lambda scope, proto: False
+        self.at_once: AtOnce | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -110,7 +111,8 @@ class Site:
             async with contextlib.AsyncExitStack() as stack:
                 rt = await stack.enter_async_context(open_runtime(self._settings, self._dsn))
                 self._gateway = await stack.enter_async_context(running(rt))
-                self.at_once = AtOnce(self._gateway, rt.settings.require_https)
+                if rt.tracer is None:  # what is answered at once leaves no span
+                    self.at_once = AtOnce(self._gateway, rt.settings.require_https)
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as wrong:
@@ -133,6 +135,8 @@ async def running(rt: Runtime) -> AsyncIterator[Gateway]:
     await auth.ensure_administrator(rt)
     stop = asyncio.Event()
     tasks = [asyncio.create_task(edge.run()), asyncio.create_task(_note_key_use(rt))]
+    if figures.made() is not None:
+        tasks.append(asyncio.create_task(edge.publish()))
     if access_log is not None:
         tasks.append(asyncio.create_task(access_log.run()))
     working = asyncio.create_task(worker.run(rt, stop))
@@ -161,13 +165,14 @@ def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
         ("/simulator", simulator.app(rt)),
         ("/simulator/twilio", simulator.twilio_app(rt)),
         (PICTURES, Pictures(rt)),
-        (Callbacks.prefix, Callbacks(rt)),
+        (Callbacks.prefix, Callbacks(rt, edge.limiter)),
         (Unsubscribe.prefix, Unsubscribe(rt, edge.limiter)),
     ]
     mounts += Endpoints(rt, edge.limiter).mounts()
     for dialect in DIALECTS:
         mounts += edge.mounts(dialect)
-    return Gateway(
+    make = Gateway if rt.tracer is None else partial(TracedGateway, tracer=rt.tracer)
+    return make(
         mounts,
         Faces(FACES, rt, edge.limiter, nothing_here),
         _no_lifespan,
@@ -175,7 +180,7 @@ def _gateway(rt: Runtime, edge: Edge, access_log: AccessLog | None) -> Gateway:
         hosts=Hosts(rt.settings.base_domain, rt.settings.public_url),
         request_log=RequestLog(logs.writer, rt.settings.log_level),
         metrics=edge.metrics,
-        ended=None if access_log is None else access_log.note,
+        access_log=access_log,
     )
 
 

@@ -57,6 +57,11 @@ class Charge(msgspec.Struct, frozen=True):
     cancel_url: str = ""
     expires_at: datetime | None = None
 
+    def numbered(self, label: str) -> Charge:
+        """With the number that people know the order by. A charge is written before that is drawn, and is the same each
+        time it is sent."""
+        return self if self.order_number else msgspec.structs.replace(self, order_number=label)
+
 
 class Receipt(msgspec.Struct, frozen=True):
     """What a provider answers. `reference` finds the payment again; `url` is the page to send the shopper to; `client`

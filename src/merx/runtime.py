@@ -8,6 +8,7 @@ import msgspec
 
 from merx.db.database import Database
 from merx.kernel.ids import TenantId
+from merx.kernel.spans import Tracer
 from merx.ports import (
     Account,
     Answered,
@@ -93,6 +94,7 @@ class Runtime(msgspec.Struct, frozen=True):
     sms: SmsSender = msgspec.field(default_factory=NoSms)
 
     media: MediaStore = msgspec.field(default_factory=NoMedia)
+    tracer: Tracer | None = None  # None: nobody wants traces
 
     def revoked(self) -> None:
         for heard in self.revocation_listeners:

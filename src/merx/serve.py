@@ -1,6 +1,6 @@
-"""The launcher behind `merx serve` and `merx demo`: PostgreSQL, migrations, then Granian with its workers.
+"""The launcher behind `merx serve` and `merx demo`: PostgreSQL, migrations, then the server's processes.
 
-The main thread belongs to Granian. Beside it one thread, here called the caretaker, brings the database up while the
+The main thread minds the processes. Beside it one thread, here called the caretaker, brings the database up while the
 workers are still importing, watches it, and ends it when the last worker is gone; it lives exactly as long as
 PostgreSQL should, because the kernel ties PostgreSQL to the thread that started it. Workers are forked before the
 caretaker does anything, and wait at a gate until the database is ready. This process itself imports no web code, so it
@@ -23,29 +23,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import msgspec
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.mp import MPServer as Granian
 
 from merx.db import opening, places
 from merx.db.child import die_with
 from merx.db.dsn import Dsn
 from merx.db.opening import open_database as open_database
-from merx.edge import shared
+from merx.edge import figures, shared
 from merx.settings import CannotStart, Settings
+from merx.workers import Workers
 
 APP = "merx.asgi:build"
 Step = Callable[[Settings, Dsn], None]
 
-_HEADERS_AT_MOST = 16 << 10
-_REQUESTS_AT_ONCE = 256  # a worker's; more wait in the kernel's queue
-_QUEUE = 1024
-_STOPS_WITHIN = 20  # longer than the longest request
-_STANDARD_ERROR = {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}
+_STOPS_WITHIN = 25  # a worker gives its requests 20 seconds, and then has its own things to end
 
 
 def run(
@@ -66,9 +58,10 @@ def run(
         caretaker = _Caretaker(settings, dsn, own, prepare, ready)
         if settings.workers > 1:
             shared.make()
-        server = _granian(settings, app)
+            figures.make(settings.workers)
+        work = partial(_serve, app, caretaker.gate, own, settings, dsn, os.getpid())
         with caretaker.at_work(settings.workers):
-            server.serve(target_loader=partial(_load, caretaker.gate, own, settings, dsn, os.getpid()))
+            Workers(settings.workers, work, _STOPS_WITHIN).run()
     if caretaker.failure is not None:
         raise caretaker.failure
 
@@ -84,28 +77,6 @@ def _own_server(settings: Settings, what: str) -> Iterator[opening.OwnServer | N
         yield opening.OwnServer(folder, lock, what)
     finally:
         lock.release()
-
-
-def _granian(settings: Settings, app: str) -> Granian:
-    multiprocessing.set_start_method("fork", force=True)  # the gate and the settings travel by fork
-    return Granian(
-        app,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.RSGI,
-        workers=settings.workers,
-        loop=Loops.uvloop,
-        http=HTTPModes.http1,
-        websockets=False,
-        backlog=_QUEUE,
-        backpressure=_REQUESTS_AT_ONCE,
-        http1_settings=HTTP1Settings(max_buffer_size=_HEADERS_AT_MOST),
-        log_level=LogLevels.warning,
-        log_dictconfig={"handlers": {"console": _STANDARD_ERROR, "access": _STANDARD_ERROR}},
-        log_access=False,
-        respawn_failed_workers=True,
-        workers_kill_timeout=_STOPS_WITHIN,
-    )
 
 
 def with_secret(settings: Settings) -> Settings:
@@ -195,27 +166,28 @@ class _Gate:
         os.close(descriptor)
 
 
-def _load(gate: _Gate, own: opening.OwnServer | None, settings: Settings, dsn: Dsn, parent: int, app: str) -> Any:
-    """In a fresh worker: the ASGI application, once there is a database for it."""
+def _serve(
+    app: str, gate: _Gate, own: opening.OwnServer | None, settings: Settings, dsn: Dsn, parent: int, place: int
+) -> None:
+    """A worker's whole life: it serves as soon as there is a database."""
     die_with(parent, signal.SIGKILL)
-    # Until Granian sets its own: end at once when told to, and leave Ctrl-C and a closed terminal to the parent.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if (board := figures.made()) is not None:
+        board.take(place)
     if own:
         own.lock.release()
     if gate._keeps_shut >= 0:
         gate.worker_arrives()
     module, _, name = app.partition(":")
     build = getattr(importlib.import_module(module), name)
-    from merx.edge.rsgi import Rsgi  # with the web code, which the parent does without
+    from merx.edge.server import Server, listen  # with the web code, which the parent does without
 
     gate.worker_waits()
-    return Rsgi(build(settings, dsn))
+    server = Server(build(settings, dsn))
+    server.run(listen(settings.host, settings.port, settings.workers > 1))
 
 
 class _Caretaker:
-    """The thread beside Granian's. What stops it is kept in `failure`, and Granian is told to stop too."""
+    """The thread beside the main one. What stops it is kept in `failure`, and the server is told to stop too."""
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import importlib.util
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -26,6 +28,14 @@ _HIDDEN = (
     "TWILIO_AUTH_TOKEN",
     "S3_SECRET_KEY",
 )
+
+
+_DATABASE = "an address like postgresql://user:password@host/merx, a / in the password written as %2F, an @ as %40"
+_WEB = "an http:// or https:// address of a host, without a query, a fragment or a password"
+_SPELLED = {"cache_bytes": "CACHE_MB"}  # every other variable is its field's name
+
+
+_TRACING_NEEDS = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
 class WrongSetting(Exception):
@@ -67,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True):
     log_level: str = "info"
     access_log: bool = True  # whether every tenant's requests are kept for its log
     log_days: int = 30  # for how long
+    tracing: bool = False  # whether traces are recorded; the rest is said by OTEL_* variables
     theme_dir: Path | None = None  # templates and stylesheets that come before the storefront's own
     cache_bytes: int = 16 << 20  # the bound of each process's catalogue cache
 
@@ -86,11 +97,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     read = _Reader(given)
     settings = Settings(
         data_dir=Path(read.value("DATA_DIR", str, "a folder", ".merx")).absolute(),
-        database_url=read.value("DATABASE_URL", _postgres_url, "a postgresql:// address", None),
-        migrate_url=read.value("MIGRATE_URL", _postgres_url, "a postgresql:// address", None),
+        database_url=read.value("DATABASE_URL", _postgres_url, _DATABASE, None),
+        migrate_url=read.value("MIGRATE_URL", _postgres_url, _DATABASE, None),
         secret_key=read.value("SECRET_KEY", _secret, "at least 32 characters", None),
         base_domain=read.value("BASE_DOMAIN", _domain, "a domain like shops.example.com", "localhost:8000"),
-        public_url=read.value("PUBLIC_URL", _web_url, "an http:// or https:// address", "http://localhost:8000"),
+        public_url=read.value("PUBLIC_URL", _web_url, _WEB, "http://localhost:8000"),
         host=read.value("HOST", str, "an address to listen on", "127.0.0.1"),
         port=read.value("PORT", _between(1, 65535), "a port between 1 and 65535", 8000),
         workers=read.value("WORKERS", _between(1, 64), "a number between 1 and 64", 1),
@@ -106,16 +117,17 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         twilio_account_sid=read.value("TWILIO_ACCOUNT_SID", _token, "an account SID (AC…)", None),
         twilio_auth_token=read.value("TWILIO_AUTH_TOKEN", _token, "the account's auth token", None),
         twilio_from=read.value("TWILIO_FROM", _sms_sender, "a number like +15551234567 or a service SID", None),
-        twilio_url=read.value("TWILIO_URL", _web_url, "an http:// or https:// address", "https://api.twilio.com"),
+        twilio_url=read.value("TWILIO_URL", _web_url, _WEB, "https://api.twilio.com"),
         s3_url=read.value("S3_URL", _bucket_url, "s3://bucket or s3://bucket/folder", None),
-        s3_endpoint=read.value("S3_ENDPOINT", _web_url, "an http:// or https:// address", None),
+        s3_endpoint=read.value("S3_ENDPOINT", _web_url, _WEB, None),
         s3_region=read.value("S3_REGION", _visible, "a region like eu-central-1", "us-east-1"),
         s3_access_key=read.value("S3_ACCESS_KEY", _visible, "the id of an access key", None),
         s3_secret_key=read.value("S3_SECRET_KEY", _visible, "the access key's secret", None),
         log_level=read.value("LOG_LEVEL", _level, "debug, info, warning or error", "info"),
         access_log=read.value("ACCESS_LOG", _flag, "0 or 1", True),
         log_days=read.value("LOG_DAYS", _between(1, 3650), "a number of days between 1 and 3650", 30),
-        theme_dir=read.value("THEME_DIR", _folder, "a folder that exists", None),
+        tracing=read.value("TRACING", _flag, "0 or 1", False),
+        theme_dir=read.value("THEME_DIR", _folder, "a folder that exists and can be read", None),
         cache_bytes=read.value("CACHE_MB", _between(1, 4096), "megabytes between 1 and 4096", 16) << 20,
     )
     if (settings.admin_email is None) != (settings.admin_password is None):
@@ -132,7 +144,44 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         )
     if (settings.s3_access_key is None) != (settings.s3_secret_key is None):
         raise WrongSetting("MERX_S3_ACCESS_KEY and MERX_S3_SECRET_KEY go together: set both or neither.")
+    if settings.tracing:
+        _check_tracing(os.environ if environ is None else environ)
     return settings
+
+
+def _check_tracing(environ: Mapping[str, str]) -> None:
+    """What the OpenTelemetry SDK would find out in each server process, or not at all."""
+    try:
+        there = all(importlib.util.find_spec(name) for name in _TRACING_NEEDS)
+    except ModuleNotFoundError:
+        there = False
+    if not there:
+        raise WrongSetting(
+            "MERX_TRACING needs OpenTelemetry, which is not installed here: make otel, or pip install 'merx[otel]'."
+        )
+    exporters = [name.strip().lower() for name in (environ.get("OTEL_TRACES_EXPORTER") or "otlp").split(",")]
+    if not set(exporters) <= {"otlp", "console", "none"}:
+        raise WrongSetting(f"OTEL_TRACES_EXPORTER must be otlp, console or none (it is {','.join(exporters)!r}).")
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        if (environ.get(name) or "http/protobuf") != "http/protobuf":
+            raise WrongSetting(f"{name} must be http/protobuf: Merx sends traces over HTTP (port 4318 as a rule).")
+
+
+def strangers(environ: Mapping[str, str] | None = None) -> list[str]:
+    """What to say of variables that begin as ours do and are none of them. One may be misspelled and would be missed
+    without a word; it may as well be another program's, so it is no error."""
+    names = [_SPELLED.get(field, field.upper()) for field in Settings.__struct_fields__]
+    given = {k[5:] for k, v in (os.environ if environ is None else environ).items() if k.startswith("MERX_") and v}
+    said, others = [], list[str]()
+    for name in sorted(given.difference(names)):
+        near = difflib.get_close_matches(name, names, 1)
+        if near:
+            said.append(f"MERX_{name} is not a setting and does nothing; did you mean MERX_{near[0]}?")
+        else:
+            others.append(f"MERX_{name}")
+    if others:
+        said.append(f"No settings, and without effect: {', '.join(others)}.")
+    return said
 
 
 class _Reader:
@@ -146,13 +195,18 @@ class _Reader:
         try:
             return parse(raw)
         except ValueError:
-            shown = "" if name in _HIDDEN else f" (it is {raw!r})"
+            secret = name in _HIDDEN or ("://" in raw and "@" in raw)
+            shown = "" if secret else f" (it is {raw!r})"
             raise WrongSetting(f"MERX_{name} must be {wanted}{shown}.") from None
 
 
 def _folder(raw: str) -> Path:
     found = Path(raw).absolute()
-    if not found.is_dir():
+    try:
+        there = found.is_dir()
+    except OSError:  # we may not even look
+        there = False
+    if not there:
         raise ValueError(raw)
     return found
 
@@ -182,9 +236,27 @@ def _starting(*prefixes: str) -> Callable[[str], str]:
     return parse
 
 
-_postgres_url = _starting("postgresql://", "postgres://")
+_postgres_starts = _starting("postgresql://", "postgres://")
 _redis_url = _starting("redis://", "rediss://")
-_web_url = _starting("http://", "https://")
+_web_starts = _starting("http://", "https://")
+
+
+def _web_url(raw: str) -> str:
+    """Paths are put behind it."""
+    found = _web_starts(raw)
+    parts = urlsplit(found)
+    if not parts.hostname or parts.port == 0 or parts.username is not None or re.search(r"[?#\s]", found):
+        raise ValueError(raw)
+    return found
+
+
+def _postgres_url(raw: str) -> str:
+    found = _postgres_starts(raw)
+    for host in urlsplit(found).netloc.rpartition("@")[2].split(","):  # there may be several
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port:
+            _between(1, 65535)(port)
+    return found
 
 
 _smtp_starts = _starting("smtp://", "smtps://")

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.db.folders import new_data_dir
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 LAST = "Ctrl-C stops it."
@@ -70,11 +70,8 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with new_data_dir() as folder:
-        started = Demo(folder, port, tmp_path / "log")
+        started = Demo(folder, free_port(), tmp_path / "log")
         yield started
         started.process.terminate()
         started.process.wait(60)

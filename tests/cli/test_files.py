@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import sys
@@ -167,6 +168,118 @@ async def test_an_unknown_column_is_named(merx: Merx, slug: str, tmp_path: Path)
     assert answered.code == 1 and "colour" in answered.err.splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "line 1: The file is empty; its first line names the columns: slug, name,"),
+        (b"\r\n\r\n", "line 1: The file is empty;"),
+        (b"name;price\nGood;1,00\n", "line 1: Cells have commas between them, and here it is semicolons:"),
+        (b"name\tprice\nGood\t1.00\n", "line 1: Cells have commas between them, and here it is tabs:"),
+        (b"name,price\rGood,1.00\r", "line 1: This line ends with a carriage return alone:"),
+    ],
+)
+async def test_what_is_no_csv_is_told_how_to_become_one(
+    merx: Merx, rt: Runtime, slug: str, tmp_path: Path, content: bytes, said: str
+) -> None:
+    file = tmp_path / "goods.csv"
+    file.write_bytes(content)
+    answered = await merx("import", str(file), "--tenant", slug)
+    assert answered.code == 1 and answered.err.startswith(said), answered.err
+    assert answered.err.splitlines()[1:] == ["merx: Nothing was imported: 1 row is wrong."]
+    assert await products(rt, slug) == {}
+
+
+async def test_an_empty_shop_goes_out_and_comes_in(merx: Merx, slug: str, tmp_path: Path) -> None:
+    for name in ("nothing.csv", "nothing.jsonl"):
+        assert (await merx("export", str(tmp_path / name), "--tenant", slug)).code == 0
+        answered = await merx("import", str(tmp_path / name), "--tenant", slug)
+        assert (answered.code, answered.out) == (0, f"{slug}: 0 products made, 0 changed.\n")
+
+
+async def test_from_a_pipe_that_has_a_name(merx: Merx, rt: Runtime, slug: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    writing = asyncio.to_thread(pipe.write_text, "name,price\nPiped,2.50\n")
+    answered, _ = await asyncio.gather(merx("import", str(pipe), "--tenant", slug), writing)
+    assert (answered.code, answered.out) == (0, f"{slug}: 1 product made, 0 changed.\n"), answered.err
+    assert set(await products(rt, slug)) == {"Piped"}
+
+
+async def test_a_folder_is_no_file(merx: Merx, slug: str, tmp_path: Path) -> None:
+    answered = await merx("import", str(tmp_path), "--tenant", slug, "--format", "csv")
+    assert answered.code == 2 and "is a folder" in answered.err and answered.err.count("\n") == 1
+
+
 async def test_a_folder_that_is_not_there(merx: Merx, slug: str, tmp_path: Path) -> None:
     answered = await merx("export", str(tmp_path / "missing" / "goods.csv"), "--tenant", slug)
     assert answered.code == 1 and "can't be written" in answered.err and answered.err.count("\n") == 1
+
+
+async def test_what_is_no_file_is_written_to_and_not_replaced(merx: Merx, slug: str, tmp_path: Path) -> None:
+    assert (await merx("import", str(SAMPLES / "sample-products.csv"), "--tenant", slug)).code == 0
+    pipe, link, kept = tmp_path / "pipe.csv", tmp_path / "link.csv", tmp_path / "kept.csv"
+    os.mkfifo(pipe)
+    kept.write_text("")
+    link.symlink_to(kept)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert (await merx("export", str(pipe), "--tenant", slug)).code == 0
+        assert pipe.is_fifo() and os.read(reader, 1 << 16).startswith(b"slug,name,")
+    finally:
+        os.close(reader)
+    assert (await merx("export", str(link), "--tenant", slug)).code == 0
+    assert link.is_symlink() and kept.read_text().startswith("slug,name,")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.csv", "link.csv", "pipe.csv"]
+
+
+async def test_an_export_is_utf_8_wherever_it_goes(merx: Merx, slug: str, tmp_path: Path) -> None:
+    file = tmp_path / "goods.csv"
+    file.write_text("name,price\nΚούπα,1\n", encoding="utf-8")
+    assert (await merx("import", str(file), "--tenant", slug)).code == 0
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "merx.cli", "export", "--tenant", slug,
+        stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    assert process.returncode == 0 and ",Κούπα,".encode() in out
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no full device here")
+async def test_no_room_for_the_answer_is_one_line(merx: Merx, slug: str, tmp_path: Path) -> None:
+    (tmp_path / "full.csv").symlink_to("/dev/full")
+    answered = await merx("export", str(tmp_path / "full.csv"), "--tenant", slug)
+    assert answered.code == 1 and "can't be written" in answered.err and answered.err.count("\n") == 1
+    assert Path("/dev/full").is_char_device()
+    for command in (["export", "--tenant", slug], ["tenants", "list"], ["--version"]):
+        with Path("/dev/full").open("w") as full:
+            merx_process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "merx.cli", *command, stdout=full, stderr=asyncio.subprocess.PIPE
+            )
+            _, err = await merx_process.communicate()
+        assert merx_process.returncode == 1
+        assert err.decode() == "merx: Not everything could be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("twice.csv", "name,price,Name\nA,1,B\n", "line 1: There are two columns name; leave one out."),
+        (
+            "twice.jsonl",
+            '{"name": "A", "price": 1, "price": 2}\n',
+            "line 1: The field price appears twice in one object.",
+        ),
+        (
+            "inside.jsonl",
+            '{"name": "A", "variants": [{"price": 1, "price": 2}]}\n',
+            "line 1: The field price appears twice in one object.",
+        ),
+    ],
+)
+async def test_what_is_said_twice_is_not_guessed(
+    merx: Merx, rt: Runtime, slug: str, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    answered = await merx("import", str(tmp_path / name), "--tenant", slug)
+    assert (answered.code, answered.err.splitlines()[0]) == (1, said)
+    assert await products(rt, slug) == {}

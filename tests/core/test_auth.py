@@ -283,7 +283,7 @@ async def test_authenticating_is_one_statement(rt: Runtime, shop: Make, monkeypa
 
     monkeypatch.setattr(rt.db, "lookups", counting)
     found = await service.authenticate(rt, mine.signed_in.tokens.access)
-    assert asked == [store.CREDENTIAL]
+    assert asked == [store.CREDENTIALS]
     assert (found.slug, found.plan, found.limits.per_minute) == (mine.signed_in.tenant.slug, Plan.FREE, 60)
     for garbage in ("sk_live_abc123xyz789", "garbage", "a.b.c"):
         with pytest.raises(Unauthenticated):
@@ -472,6 +472,21 @@ async def test_the_administrator_comes_from_the_settings(rt: Runtime, shop: Make
     with pytest.raises(InvalidToken):
         await service.authenticate(rt, signed.tokens.access)
     await service.sign_in(rt, email, "a-newer-password-1")
+
+
+async def test_two_shops_that_add_one_new_person_at_once(rt: Runtime, shop: Make) -> None:
+    """One makes the account; the other is to send its request again, and no idempotency key keeps it from that."""
+    shops, email = [await shop(), await shop()], new_email()
+
+    async def add(one: OpenShop) -> object:
+        return await team.add(rt, one.owner, email, Role.STAFF, password=PASSWORD)
+
+    made = await asyncio.gather(*map(add, shops), return_exceptions=True)
+    (refused,) = [one for one in made if isinstance(one, BaseException)]
+    assert isinstance(refused, Conflict) and refused.retry_after
+    await add(shops[made.index(refused)])
+    person = (await service.sign_in(rt, email, PASSWORD)).member.staff.id
+    assert len(await store.tenants_of(rt.db, person)) == 2
 
 
 # ── OAuth clients ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -138,6 +138,21 @@ def test_a_token_with_anything_wrong_is_refused(changes: dict[str, object]) -> N
         rules.read_access(KEY, ISSUER, forged(**changes), NOW)
 
 
+def test_our_own_spelling_is_read_without_the_library_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = rules.make_access(KEY, ISSUER, TENANT, PERSON, SESSION, NOW, PERSON, ["orders:read"])
+    assert rules._own_claims(KEY, token) == jwt.decode(token, OctKey.import_key(KEY), algorithms=["HS256"]).claims
+    head, body, signature = token.split(".")
+    other = "A" if signature[0] != "A" else "B"
+    for wrong in (
+        f"{head}.{body}.{other}{signature[1:]}", f"{head}.{body}.{signature}=", f"{head}.{body}.", f"{head}.{body}.ä",
+        f"{head}.{body}A.{signature}", f"{head}A.{body}.{signature}", body, "", "..",
+    ):  # fmt: skip
+        assert rules._own_claims(KEY, wrong) is None
+    assert rules._own_claims(b"x" * 32, token) is None
+    monkeypatch.setattr(rules.jwt, "decode", None)
+    assert rules.read_access(KEY, ISSUER, token, NOW).session == SESSION
+
+
 def test_no_other_algorithm_is_accepted() -> None:
     head, body, _ = forged().split(".")
     unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0"
@@ -205,7 +220,8 @@ def test_redirects_go_to_https_or_this_machine(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     ["http://app.example.com/", "https://a.b/#x", "https://u:p@a.b/", "javascript:alert(1)", "https://", "//a.b", "https://[",
-     "https://a.b/ c", "com.app:/x"],
+     "https://a.b/ c", "com.app:/x", "https://good.example\\.a.b/", "https://a.b/<x>", "https://a.b/\"", "https://a.b/{x}",
+     "https://a.b:99999/"],
 )  # fmt: skip
 def test_other_redirects_are_refused(address: str) -> None:
     with pytest.raises(Invalid):

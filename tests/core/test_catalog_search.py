@@ -142,6 +142,22 @@ def test_folding_settles(text: str) -> None:
     assert "\x00" not in "".join(words.split(text))
 
 
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Élan ﬁx, Tiếng Việt", "elan-fix-tieng-viet"),
+        ("Ёлка & Straße", "елка-strasse"),
+        ("日本語ランプ", "日本語ランプ"),
+        ("दीपक हिन्दी", "दीपक-हिन्दी"),
+        ("어린이 옷", "어린이-옷"),
+        ("עִבְרִית", "עברית"),
+    ],
+)
+def test_a_slug_is_spelled_as_its_name_is(name: str, slug: str) -> None:
+    """A mark is left out where it is an accent, and stays where it is half a letter."""
+    assert words.slugify(name) == slug == words.slugify(slug)
+
+
 @given(st.text("abcdefg", min_size=5, max_size=12), st.data())
 def test_a_slip_shares_a_stub(word: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(word) - 2))

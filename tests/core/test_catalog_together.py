@@ -9,9 +9,11 @@ import pytest
 from tests.selling import Shop, open_shop
 
 from merx.core.catalog import service, store
-from merx.core.catalog.model import ProductChanges, ProductDraft
+from merx.core.catalog.model import ProductChanges, ProductDraft, ProductQuery, Sort
 from merx.db.database import Database
 from merx.kernel.errors import Busy, NotFound
+
+pytestmark = pytest.mark.usefixtures("crowd")
 
 
 @pytest.fixture
@@ -133,3 +135,51 @@ async def test_who_asks_in_the_moment_a_reader_ends_is_answered(database: Databa
             await service.get_product(shop.rt, shop.ctx, made[0].id)
 
     await asyncio.wait_for(asyncio.gather(*[again_and_again() for _ in range(5)]), 60)
+
+
+# ── Lists ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch) -> list[ProductQuery]:
+    """What each statement asked for."""
+    seen: list[ProductQuery] = []
+    real = store.list_products
+
+    async def counted(tx: Any, query: ProductQuery) -> Any:
+        seen.append(query)
+        return await real(tx, query)
+
+    monkeypatch.setattr(store, "list_products", counted)
+    return seen
+
+
+async def test_who_wants_the_same_list_is_answered_by_few_statements(
+    database: Database, listed: list[ProductQuery]
+) -> None:
+    shop, _ = await filled(database, 3)
+    other, _ = await filled(database, 1)
+    listed.clear()
+    same = [service.list_products(shop.rt, shop.ctx, ProductQuery(limit=2)) for _ in range(30)]
+    found = await asyncio.gather(
+        *same,
+        service.list_products(shop.rt, shop.ctx, ProductQuery(limit=1)),
+        service.list_products(other.rt, other.ctx, ProductQuery(limit=2)),
+    )
+    assert [(len(page.items), page.total) for page in found] == [(2, 3)] * 30 + [(1, 3), (1, 1)]
+    assert len(listed) <= 6
+
+
+async def test_a_list_shows_what_its_reader_has_written(database: Database) -> None:
+    shop, made = await filled(database, 3)
+    stop, query = asyncio.Event(), ProductQuery(sort=Sort.PRICE_DESC, limit=1)
+
+    async def crowd() -> None:
+        while not stop.is_set():
+            await asyncio.gather(*[service.list_products(shop.rt, shop.ctx, query) for _ in range(6)])
+
+    reading = asyncio.create_task(crowd())
+    for price in range(10, 40):
+        await service.update_product(shop.rt, shop.ctx, made[0].id, ProductChanges(price=price))
+        page = await service.list_products(shop.rt, shop.ctx, query)
+        assert page.items[0].price_minor == price * 100
+    stop.set()
+    await reading

@@ -6,7 +6,16 @@ import pytest
 from tests.selling import Shop, open_shop
 
 from merx.core.catalog import rows, service, transfer
-from merx.core.catalog.model import BadRows, ImportReport, ProductDraft, ProductQuery, VariantDraft
+from merx.core.catalog.model import (
+    BadRows,
+    CategoryDraft,
+    ImageDraft,
+    ImportReport,
+    Product,
+    ProductDraft,
+    ProductQuery,
+    VariantDraft,
+)
 from merx.core.inventory import service as stock
 from merx.db.database import Database
 
@@ -125,6 +134,41 @@ async def test_what_goes_out_comes_in_again(shop: Shop, database: Database, as_c
     assert await take(other, file) == ImportReport(created=4, updated=0)
     again = "".join([line async for line in transfer.export_lines(other.rt, other.ctx, as_csv)])
     assert again == file
+
+
+@pytest.mark.parametrize("as_csv", [False, True])
+async def test_names_with_separators_come_in_as_they_were(shop: Shop, database: Database, as_csv: bool) -> None:
+    """Also what looks like a guarded formula, and categories that share a name or have a path's own sign in theirs."""
+    for name in ("Tea; Coffee", "In > Out", "Twins", "Twins", "Back\\slash"):
+        await service.create_category(shop.rt, shop.ctx, CategoryDraft(name))
+    draft = ProductDraft(
+        "'=quoted",
+        1,
+        description="'+'",
+        categories=("tea-coffee", "in-out", "twins-2", "back-slash"),
+        images=(ImageDraft("https://x.example/a|b.png?c=d", "left | right; \\o/"),),
+        variants=(VariantDraft("'-1", {"Si;ze": "1=2; wide", "A=B": "c|d\\"}, stock=1),),
+    )
+    made = await service.create_product(shop.rt, shop.ctx, draft)
+    file = "".join([line async for line in transfer.export_lines(shop.rt, shop.ctx, as_csv)])
+    assert await take(shop, file) == ImportReport(created=0, updated=1)
+    page = await service.list_products(shop.rt, shop.ctx, ProductQuery(active=None))
+    assert [_said(one) for one in page.items] == [_said(made)]
+    assert [one.slug for one in page.items[0].categories] == ["tea-coffee", "in-out", "twins-2", "back-slash"]
+    other = await open_shop(database)
+    await take(other, file)
+    copied = (await service.list_products(other.rt, other.ctx, ProductQuery(active=None))).items
+    assert [_said(one) for one in copied] == [_said(made)]
+    assert {one.name for one in copied[0].categories} >= {"Tea; Coffee", "Back\\slash"}
+
+
+def _said(product: Product) -> tuple[object, ...]:
+    return (
+        product.name,
+        product.description,
+        [(one.url, one.alt) for one in product.images],
+        [(one.sku, one.options, one.price.text(), one.available) for one in product.variants],
+    )
 
 
 async def test_many_at_once(shop: Shop) -> None:

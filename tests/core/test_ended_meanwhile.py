@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.conftest import PASSWORD, OpenShop
+from tests.locks import somebody_waits
 
 from merx.core.auth import browsers, clients, grants, passwords, service, sessions, store, team
 from merx.core.auth.model import (
@@ -103,7 +104,7 @@ async def test_who_is_leaving_the_team_does_not_come_in(rt: Runtime, shop: Make)
     async with rt.db.begin(mine.owner) as tx:
         await store.delete_member(tx, StaffId(member.staff.id))
         coming = asyncio.create_task(service.sign_in(rt, email, PASSWORD, mine.owner.tenant))
-        await asyncio.sleep(0.5)
+        await somebody_waits(tx)
         await sessions.end_all(rt, tx, member.staff.id)
     with pytest.raises(WrongPassword):
         await coming
@@ -116,7 +117,7 @@ async def test_a_cookie_is_not_made_for_a_session_that_is_ending(rt: Runtime, sh
     async with rt.db.begin(mine.owner) as tx:
         await sessions.end_all(rt, tx, staff)
         keeping = asyncio.create_task(browsers.keep(rt, tokens, datetime.now(UTC)))
-        await asyncio.sleep(0.3)
+        await somebody_waits(tx)
     with pytest.raises(InvalidToken):
         await keeping
 

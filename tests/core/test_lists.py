@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from tests.conftest import PASSWORD, OpenShop
 from merx.core.activity import rules as log_rules
 from merx.core.activity import service as activity
 from merx.core.activity import usage
+from merx.core.activity.model import Kind, Strip
 from merx.core.auth import founding
 from merx.core.auth import service as auth
 from merx.core.auth.founding import Founding
@@ -84,20 +84,25 @@ async def test_the_list_of_coupons_says_what_the_rules_say(rt: Runtime, shop: Ma
     assert (await coupons.find(rt, (await shop()).owner, FindCoupons("li"))).coupons == []
 
 
-async def seen(rt: Runtime, shop: Ctx, *statuses: int) -> None:
-    entry = (time.time(), shop.tenant, ActorKind.ANONYMOUS, None, "192.0.2.1", "GET", "/x", "baas")
-    await activity.append(
-        rt, log_rules.pack([(*entry, status, 0.01, os.urandom(4).hex()) for status in statuses], lambda path: path)
-    )
+async def seen(rt: Runtime, shop: Ctx, now: datetime, *statuses: int) -> None:
+    strips = []
+    for number, status in enumerate(statuses):
+        kind = Kind(ActorKind.ANONYMOUS, None, "192.0.2.1", "GET", "/x", "baas", status)
+        strips.append(strip := Strip(shop.tenant, kind))
+        strip.at.append(now.timestamp())
+        strip.took.append(0.01)
+        strip.numbers.append(number)
+    await activity.append(rt, log_rules.pack(strips, os.urandom(4).hex()))
 
 
 async def test_usage_is_what_the_log_says_of_today(rt: Runtime, shop: Make) -> None:
     mine, other = (await shop()).owner, (await shop()).owner
-    await seen(rt, mine, 200, 200, 404, 500)
-    await seen(rt, other, 200)
-    found = await usage.usage(rt, msgspec.structs.replace(mine, now=datetime.now(UTC)))
+    now = datetime.now(UTC)  # for all of it: a day may end in between
+    await seen(rt, mine, now, 200, 200, 404, 500)
+    await seen(rt, other, now, 200)
+    found = await usage.usage(rt, msgspec.structs.replace(mine, now=now))
     assert (found.requests, found.refused, found.failed, found.figures.members) == (4, 1, 1, 1)
-    platform = msgspec.structs.replace(PLATFORM, now=datetime.now(UTC))
+    platform = msgspec.structs.replace(PLATFORM, now=now)
     tenant, figures = await tenants.look_at(rt, platform, mine.tenant)
     assert tenant.id == mine.tenant and (figures.requests, figures.failed) == (4, 1)
     listed = await tenants.find_tenants(rt, platform, tenant.slug)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ import pytest
 from tests.databases import own_database
 from tests.mailroom import MailShop, mail_shop, post_office
 
-from merx.core.notifications import rules, service, steps
+from merx.core.customers import service as customers
+from merx.core.notifications import rules, service, steps, store
 from merx.core.notifications.model import (
     MAX_EMAIL_TEXT,
     MAX_SMS_TEXT,
@@ -21,6 +23,8 @@ from merx.core.notifications.model import (
     RECIPIENT_PER_HOUR,
     TRANSITIONS,
     Channel,
+    Ended,
+    Holder,
     NoAddress,
     NotificationLimit,
     OnItsWay,
@@ -30,6 +34,7 @@ from merx.core.notifications.model import (
     Query,
     State,
 )
+from merx.core.orders import people
 from merx.core.tenants import directory
 from merx.db.database import Database
 from merx.db.dsn import Dsn
@@ -96,6 +101,26 @@ async def test_the_longest_that_may_be_is_taken(quiet: MailShop) -> None:
         quiet.rt, quiet.ctx, await quiet.customer(), MAIL, "x" * MAX_SUBJECT, "y" * MAX_EMAIL_TEXT
     )
     assert made.text == "y" * MAX_EMAIL_TEXT
+
+
+async def test_a_shoppers_name_begins_no_header_of_the_shops_mail(database: Database) -> None:
+    """Whoever orders says what they are called, and at which address."""
+    hidden = "=?utf-8?q?Ann=0D=0ABcc:_all@example.com=0D=0A=0D=0AAnother_text?="
+    with post_office() as office:
+        async with mail_shop(database, smtp=office.url) as shop:
+            ident = ids.new().hex[-10:]
+            named = await customers.create(shop.rt, shop.ctx, f"ann-{ident}@example.com", hidden)
+            odd = await customers.create(shop.rt, shop.ctx, f"=?utf-8?q?a=0d=0abcc=3ax?={ident}@example.com", "Ann")
+            await send(shop, Person.customer(named.id), hidden, "Hello.")
+            with pytest.raises(NoAddress):
+                await send(shop, Person.customer(odd.id))
+            await shop.run("update settings set contact_email = $2 where tenant_id = $1", odd.email)
+            await shop.send_due()
+            (mail,) = office.arrived
+            assert mail["Bcc"] is None and [one.addr_spec for one in mail["To"].addresses] == [named.email]
+            assert "Bcc:_all@example.com" in "".join(str(mail["Subject"]).split())
+            body = mail.get_body(("plain",))
+            assert body is not None and body.get_content().startswith("Hello.") and mail["Reply-To"] is None
 
 
 def test_what_others_wrote_can_stand_in_a_header() -> None:
@@ -201,6 +226,41 @@ async def test_an_opt_out_holds_for_what_is_not_their_own_business(quiet: MailSh
     assert (await send(quiet, to)).state is State.KEPT  # type: ignore[attr-defined]
 
 
+async def test_one_who_reads_as_guest_and_as_account_opts_out_of_both(quiet: MailShop) -> None:
+    """Whichever of them came to be first: the mails go to one address. Text messages go to a number of each."""
+    address = f"ann-{ids.new().hex[-10:]}@example.com"
+    guest = Person.customer((await customers.create(quiet.rt, quiet.ctx, address, "Ann", "+15551230001")).id)
+    for channel in (MAIL, SMS):
+        await service.opt_out(quiet.rt, quiet.own(guest), guest, channel)
+    account = await quiet.customer(address)
+    assert (await send(quiet, account)).state is State.SUPPRESSED  # type: ignore[attr-defined]
+    assert (await send(quiet, account, transactional=True)).state is State.KEPT  # type: ignore[attr-defined]
+    assert await service.opted_out(quiet.rt, quiet.ctx, account) == {MAIL}
+    assert (await people.acquaintance(quiet.rt, quiet.ctx, CustomerId(account.id))).opted_out == {MAIL}
+    assert (await send(quiet, await quiet.customer())).state is State.KEPT  # type: ignore[attr-defined]
+    await service.opt_in(quiet.rt, quiet.own(account), account, MAIL)
+    assert (await send(quiet, guest)).state is State.KEPT  # type: ignore[attr-defined]
+
+
+async def test_who_opts_out_while_a_try_is_under_way_gets_no_other(database: Database) -> None:
+    """Tries are hours apart; the one under way can't be called back, what follows can."""
+    with post_office() as office:
+        async with mail_shop(database, smtp=office.url) as shop:
+            to, holder = await shop.customer(), Holder(ids.new(), Policy(lease=timedelta(0)))
+            news, own = await send(shop, to), await send(shop, to, "Yours", transactional=True)
+            async with shop.rt.db.begin(shop.ctx) as tx:
+                claimed = await store.claim(tx, holder)
+            assert {one.id for one in claimed} == {news.id, own.id}  # type: ignore[attr-defined]
+            await service.opt_out(shop.rt, shop.own(to), to, MAIL)
+            tried = next(one for one in claimed if one.id == news.id)  # type: ignore[attr-defined]
+            async with shop.rt.db.begin(shop.ctx) as tx:
+                assert await store.settle(tx, holder, Ended(tried, State.QUEUED, tried.created_at, error="451 later"))
+            await shop.send_due()
+            assert [str(mail["Subject"]) for mail in office.to(await shop.email(to))] == ["Yours"]
+            found = await service.get(shop.rt, shop.ctx, news.id)  # type: ignore[attr-defined]
+            assert (found.state, found.attempts) == (State.SUPPRESSED, 1) and found.finished_at is not None
+
+
 async def test_the_link_in_a_message_opts_out(database: Database) -> None:
     with post_office() as office:
         async with mail_shop(database, smtp=office.url) as shop:
@@ -238,7 +298,9 @@ async def test_letters_about_orders_carry_no_link_to_opt_out(database: Database)
             assert office.to(await shop.email(to))[0]["List-Unsubscribe"] is None
 
 
-@pytest.mark.parametrize("change", [lambda t: t[:-2] + "AA", lambda t: "Q" + t[1:], lambda t: "", lambda t: "€" * 70])
+@pytest.mark.parametrize(
+    "change", [lambda t: t[:-9] + "A" * 9, lambda t: "Q" + t[1:], lambda t: "", lambda t: "€" * 70]
+)
 async def test_a_link_that_was_made_up_opts_nobody_out(quiet: MailShop, change: object) -> None:
     to = await quiet.customer()
     token = rules.unsubscribe_token(quiet.rt.vault.key("unsubscribe"), quiet.ctx.tenant, to, MAIL)

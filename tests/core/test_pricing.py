@@ -105,13 +105,16 @@ def test_what_shipping_costs() -> None:
         shipping.choose(shop, [express], "teleport")
 
 
-def test_express_is_offered_at_the_flat_rate_until_the_shop_prices_it_or_switches_it_off() -> None:
+def test_a_method_an_api_names_costs_the_flat_rate_until_the_shop_prices_it_or_switches_it_off() -> None:
     shop = ShippingRules(True, 500, 10_000)
-    unpriced = shipping.choose(shop, [], "express")
+    assert [one.code for one in shipping.offered(shop, [])] == ["standard"]
+    with pytest.raises(Invalid, match=r"ships by: standard\."):
+        shipping.choose(shop, [], "express")
+    unpriced = shipping.choose(shop, [], "express", ("express",))
     assert (unpriced.code, shipping.cost(shop, unpriced, 100), shipping.cost(shop, unpriced, 10_000)) == (
         "express",
         500,
         500,
     )
     with pytest.raises(Invalid):
-        shipping.choose(shop, [ShippingMethod("express", "Express", 1500, active=False)], "express")
+        shipping.choose(shop, [ShippingMethod("express", "Express", 1500, active=False)], "express", ("express",))

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from tests.conftest import OpenShop
 
 from merx.core.tenants import accounts, rules, service, store
-from merx.core.tenants.model import NoCredentials, Plan, SettingsPatch, SlugTaken
+from merx.core.tenants.model import DomainTaken, NoCredentials, Plan, SettingsPatch, SlugTaken
 from merx.kernel.context import ActorKind, Ctx, system
 from merx.kernel.errors import Forbidden, Invalid, NotFound, Refused
 from merx.kernel.ids import PLATFORM_TENANT
@@ -68,6 +68,16 @@ async def test_a_new_shop_has_everything_it_begins_with(rt: Runtime, owner: Any)
     assert await service.find_by_slug(rt, tenant.slug) == tenant
     with pytest.raises(SlugTaken):
         await service.create(rt, PLATFORM, "Shop", slug=tenant.slug)
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+async def test_a_domain_belongs_to_one_shop(rt: Runtime, chosen: bool) -> None:
+    """And that is what is said, not that a slug nobody has is taken."""
+    domain, name = f"{unique('d')}.example.com", unique("Shop ")
+    await service.create(rt, PLATFORM, name, domain=domain)
+    with pytest.raises(DomainTaken) as taken:
+        await service.create(rt, PLATFORM, name, slug=unique("other-") if chosen else None, domain=domain.upper())
+    assert taken.value.field == "domain" and domain in taken.value.message
 
 
 async def test_a_slug_that_was_unknown_is_found_once_it_is_made(rt: Runtime) -> None:

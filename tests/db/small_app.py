@@ -1,4 +1,4 @@
-"""The smallest application `merx.serve` can run: it asks the database for one number a request."""
+"""The smallest application `merx.serve` can run: it asks the database one question a request."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from merx import serve
 from merx.db.dsn import Dsn
 from merx.settings import Settings, WrongSetting, load
 
+SERVER = "select pg_postmaster_start_time() || ' ' || current_database()"
+"""What no two databases that run at the same time answer alike."""
+QUESTIONS = {"/number": "select count(*) from tenants", "/server": SERVER}
+
 
 def build(settings: Settings, dsn: Dsn) -> Any:
     assert settings.secret_key and len(settings.secret_key) >= 32
@@ -26,11 +30,12 @@ def build(settings: Settings, dsn: Dsn) -> Any:
             return
         status, body = 200, str(os.getpid()).encode()
         if scope["path"] == "/slow":
+            print("slow begun", flush=True)
             await asyncio.sleep(1)
-        elif scope["path"] == "/number":
+        elif scope["path"] in QUESTIONS:
             try:
                 conn = await asyncpg.connect(**dsn.app, timeout=5)
-                body = str(await conn.fetchval("select count(*) from tenants")).encode()
+                body = str(await conn.fetchval(QUESTIONS[scope["path"]])).encode()
                 await conn.close()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 status = 503

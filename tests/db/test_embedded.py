@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 from tests.db.folders import new_data_dir
 
@@ -64,6 +66,21 @@ def test_is_safe_and_local(server: Embedded) -> None:
     for folder in (server.places.sockets, server.places.cluster):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(server.places.log.stat().st_mode) == 0o600
+
+
+ordinary_turns = pytest.mark.skipif(
+    sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER,
+    reason="it changes Linux's ordinary policy only",
+)
+
+
+@ordinary_turns
+def test_all_its_processes_wait_for_their_turn_and_ours_does_not(server: Embedded) -> None:
+    assert server.pid is not None
+    everybody = [server.pid, *(one.pid for one in psutil.Process(server.pid).children())]
+    assert len(everybody) > 3
+    assert {os.sched_getscheduler(pid) for pid in everybody} == {os.SCHED_BATCH}
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @as_root
@@ -225,6 +242,20 @@ def test_commands_join_the_server_that_runs(data_dir: Path) -> None:
         assert said is not None and said.what == "merx import" and said.pid == os.getpid()
 
 
+def test_a_command_does_not_join_a_server_of_another_version(data_dir: Path) -> None:
+    settings = Settings(data_dir=data_dir)
+    with open_database(settings, "merx serve") as first:
+        assert first.owner is not None
+        for change in (
+            "insert into schema_migrations values ('9999_of_tomorrow.sql', '')",  # a newer one's
+            "delete from schema_migrations where name like '9%' or name like '0001%'",  # an older one's
+        ):
+            asyncio.run(_do(first.owner, change))
+            refused = pytest.raises(CannotStart, match=r"^merx serve \(process \d+\).+is of another version")
+            with refused, open_database(settings, "merx migrate"):
+                pass
+
+
 def test_a_command_that_runs_the_server_waits_for_the_others(data_dir: Path) -> None:
     settings, inside, order = Settings(data_dir=data_dir), threading.Event(), list[str]()
 
@@ -238,10 +269,16 @@ def test_a_command_that_runs_the_server_waits_for_the_others(data_dir: Path) -> 
     with open_database(settings):
         thread = threading.Thread(target=guest)
         thread.start()
-        inside.wait(10)
+        assert inside.wait(60)
     order.append("host")
     thread.join()
     assert order == ["guest", "host"]
+
+
+async def _do(connect: dict[str, Any], statement: str) -> None:
+    conn = await asyncpg.connect(**connect)
+    await conn.execute(statement)
+    await conn.close()
 
 
 async def _one(connect: dict[str, Any]) -> None:

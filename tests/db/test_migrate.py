@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from merx.core.catalog import words
+from merx.core.webhooks import rules
+from merx.db import migrate as runner
 from merx.db.dsn import Dsn
-from merx.db.migrate import check_schema, migrate
+from merx.db.migrate import FOLDER, check_schema, migrate
 from merx.db.roles import Login
 from merx.settings import CannotStart
 
@@ -97,6 +102,71 @@ async def test_a_server_that_does_not_migrate_asks_for_it(empty: dict[str, Any],
         await check_schema(conn, folder)
     finally:
         await conn.close()
+
+
+async def test_words_of_products_that_are_there_are_found_as_new_ones_are(
+    empty: dict[str, Any], tmp_path: Path
+) -> None:
+    """0014 fills what the program keeps from then on, for every tenant, under forced row-level security."""
+    for file in FOLDER.glob("*.sql"):
+        if file.name < "0014":
+            (tmp_path / file.name).write_text(file.read_text())
+    await migrate(empty, folder=tmp_path)
+    texts = ("Lamp lamps la Lämpchen", ["LAMP-01", "L"], "a lamp, a lampshade and the laptop; lap λ λόγος λόγοι lamps1")
+    weights = dict(words.weigh(*texts))
+    shared = words.shared(weights)
+    conn = await asyncpg.connect(**empty)
+    try:
+        rows = [(UUID(int=n % 2), word, UUID(int=n), weights[word], n < 3) for n in range(4) for word in weights]
+        await conn.copy_records_to_table("search_words", records=rows)
+        assert "0014_search.sql" in await migrate(empty)
+        kept = await conn.fetch("select tenant_id, word, product_id, weight, shown, shared from search_words")
+        assert {tuple(row) for row in kept} == {(*row, shared[row[1]]) for row in rows}
+        assert {0, 1, 2, 4, 5} <= set(shared.values())
+    finally:
+        await conn.close()
+
+
+async def test_deliveries_that_are_there_know_what_they_are_about(empty: dict[str, Any], tmp_path: Path) -> None:
+    """0015 reads it out of the bodies, as the relay has rendered them; one that is not ours is about nothing."""
+    for file in FOLDER.glob("*.sql"):
+        if file.name < "0015":
+            (tmp_path / file.name).write_text(file.read_text())
+    await migrate(empty, folder=tmp_path)
+    tenant, about, at = UUID(int=7), UUID("01a10c4e-7b3b-7d10-8a4f-6f0e2c9b1d55"), datetime(2026, 1, 1, tzinfo=UTC)
+    conn = await asyncpg.connect(**empty)
+    try:
+        await conn.execute("insert into tenants (id, slug, name, created_at) values ($1, 'x', 'X', $2)", tenant, at)
+        endpoint = "insert into webhook_endpoints (tenant_id, id, url, events, secret, created_at) values ($1, $1, '', '{}', '', $2)"
+        await conn.execute(endpoint, tenant, at)
+        bodies = [rules.render("order.paid", about, {"order_id": str(tenant)}, at), b"{}"]
+        rows = [(tenant, UUID(int=n), tenant, UUID(int=n), "x", body, at, at) for n, body in enumerate(bodies)]
+        columns = "tenant_id id endpoint_id event_id kind body next_at created_at".split()
+        await conn.copy_records_to_table("webhook_deliveries", records=rows, columns=columns)
+        assert await migrate(empty) == ["0015_erasures.sql"]
+        found = await conn.fetch("select subject, body from webhook_deliveries order by id")
+        assert [tuple(row) for row in found] == [(about, bodies[0]), (None, bodies[1])]
+    finally:
+        await conn.close()
+
+
+async def test_what_a_file_makes_is_ours_to_use_from_its_commit(
+    empty: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed just after the last file, the runner finds nothing left to do when it is started again."""
+    await migrate(empty, folder=folder)
+    (folder / "0003_anew.sql").write_text("drop table one; create table one (id int primary key);\n")
+    apply = runner._apply
+
+    async def killed(*file: Any) -> None:
+        await apply(*file)
+        raise SystemExit
+
+    with monkeypatch.context() as crash, pytest.raises(SystemExit):
+        crash.setattr(runner, "_apply", killed)
+        await migrate(empty, folder=folder)
+    assert await migrate(empty, folder=folder) == []
+    assert await fetch(empty | {"user": "merx_app"}, "select count(*) from one") == 0
 
 
 async def test_every_table_belongs_to_the_owner_role(owner: Any) -> None:

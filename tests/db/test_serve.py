@@ -20,6 +20,8 @@ from typing import Any
 import asyncpg
 import psutil
 import pytest
+from tests.db.small_app import SERVER
+from tests.ports import free_port
 
 from merx.db.child import alive
 from merx.db.dsn import Dsn
@@ -28,13 +30,6 @@ from merx.serve import check_port, with_secret
 from merx.settings import CannotStart, Settings
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Served:
@@ -72,6 +67,11 @@ class Served:
             assert self.process.poll() is None, self.process.communicate()
             time.sleep(0.02)
         raise AssertionError(f"{path} did not answer within {seconds} s")
+
+    def wait_until_it_says(self, wanted: str) -> None:
+        assert self.process.stdout is not None
+        while (line := self.process.stdout.readline().strip()) != wanted:
+            assert line, f"it ended and did not say {wanted}"
 
     def everybody(self) -> list[int]:
         """This process and all it has started."""
@@ -154,7 +154,7 @@ def test_stops_when_told_after_the_requests_in_flight(start: Callable[..., Serve
     everybody, answers = served.everybody(), list[int]()
     asking = threading.Thread(target=lambda: answers.append(served.get("/slow")[0]))
     asking.start()
-    time.sleep(0.3)
+    served.wait_until_it_says("slow begun")
     served.process.terminate()
     asking.join()
     assert answers == [200]
@@ -264,7 +264,7 @@ async def test_migrate_takes_the_owners_address_or_the_only_one(dsn: Dsn) -> Non
 @pytest.mark.slow
 def test_serves_from_a_postgresql_that_is_not_ours(dsn: Dsn, start: Callable[..., Served]) -> None:
     served = start(MERX_DATABASE_URL=address(dsn, "merx_app"), MERX_SECRET_KEY="k" * 32)
-    assert served.wait_for() == asyncio.run(fetch(dsn.app, "select count(*)::text from tenants"))
+    assert served.wait_for("/server") == asyncio.run(fetch(dsn.app, SERVER))
     assert not (served.data_dir / "postgres").exists()
     everybody = served.everybody()
     served.process.kill()

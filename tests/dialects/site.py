@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,8 +15,9 @@ from typing import Any
 
 import httpx
 import msgspec
-from granian.constants import Interfaces
-from granian.server.embed import Server
+from tests.dialects.truth import TRUTH
+from tests.in_thread import in_thread
+from tests.ports import free_port
 
 from merx.asgi import Site
 from merx.core.auth import keys
@@ -31,7 +29,6 @@ from merx.core.tenants import service as tenants
 from merx.core.tenants.model import Plan, SettingsPatch
 from merx.db.database import Database
 from merx.db.dsn import Dsn
-from merx.edge.rsgi import Rsgi
 from merx.kernel.context import Ctx, system
 from merx.kernel.ids import PLATFORM_TENANT
 from merx.providers import payments
@@ -62,45 +59,12 @@ def runtime(settings: Settings, database: Database) -> Runtime:
 
 @contextlib.contextmanager
 def serving(dsn: Dsn, **changes: Any) -> Iterator[Settings]:
-    """Granian in a thread, with the site as it is in production; gives the settings it runs with."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    settings = msgspec.structs.replace(settings_for(port), **changes)
-    loop = asyncio.new_event_loop()
-    site = Site(settings, dsn)
-    rsgi = Rsgi(site)
-    server = Server(rsgi, address="127.0.0.1", port=port, interface=Interfaces.RSGI, log_enabled=False)
-    started, ended = threading.Event(), threading.Event()
-
-    async def main() -> None:
-        serving = asyncio.create_task(server.serve())
-        while not serving.done():
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                break
-            await asyncio.sleep(0.01)
-        if serving.done():
-            ended.set()
-        started.set()
-        await serving
-        await rsgi.ended()
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        with contextlib.suppress(BaseException):
-            loop.run_until_complete(main())
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert started.wait(30)
-    assert not ended.is_set(), "the site did not start; its log says why"
+    """The site as it is in production, in a thread; gives the settings it runs with."""
+    settings = msgspec.structs.replace(settings_for(free_port()), **changes)
     try:
-        yield settings
+        with in_thread(Site(settings, dsn), settings.port):
+            yield settings
     finally:
-        loop.call_soon_threadsafe(server.stop)
-        thread.join(15)
         shutil.rmtree(settings.data_dir, ignore_errors=True)
 
 
@@ -155,5 +119,6 @@ async def open_shop(rt: Runtime, plan: Plan = Plan.ENTERPRISE, name: str | None 
     key = await keys.create(rt, ctx, "Storefront")
     base, host = f"http://127.0.0.1:{rt.settings.port}", f"{made.tenant.slug}.{rt.settings.base_domain}"
     headers = {"Host": host, "X-API-Key": key.secret}
-    http = httpx.AsyncClient(base_url=base, headers=headers, timeout=30, transport=from_elsewhere())
+    held = {"response": [TRUTH]}
+    http = httpx.AsyncClient(base_url=base, headers=headers, timeout=30, transport=from_elsewhere(), event_hooks=held)
     return Shop(rt, ctx, made.tenant.slug, email, key.secret, http)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,9 +13,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from litestar import Response, delete, get, patch, post
+from tests.in_thread import in_thread
+from tests.ports import free_port
 
 from merx.core.auth.model import EVERYTHING, STOREFRONT_SCOPES, Credential, InvalidKey, InvalidToken
 from merx.core.tenants.model import Origins, Plan
@@ -29,7 +27,6 @@ from merx.edge.errors import status_of
 from merx.edge.gateway import Gateway, nothing_here
 from merx.edge.logs import LineWriter
 from merx.edge.request_log import RequestLog
-from merx.edge.rsgi import Rsgi
 from merx.kernel.context import ActorKind
 from merx.kernel.errors import Busy, Kind, MerxError, Refused
 from merx.kernel.ids import TenantId
@@ -288,40 +285,10 @@ class App:
 
 @contextlib.contextmanager
 def served(app: Any) -> Iterator[int]:
-    """`app` behind a real Granian, in a thread of its own; yields the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    started = threading.Event()
-    loop = asyncio.new_event_loop()
-    rsgi = Rsgi(app)
-    server = Server(rsgi, address="127.0.0.1", port=port, interface=Interfaces.RSGI, log_enabled=False)
-
-    async def main() -> None:
-        task = asyncio.create_task(server.serve())
-        while True:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                break
-            await asyncio.sleep(0.01)
-        started.set()
-        await task
-        await rsgi.ended()
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        with contextlib.suppress(BaseException):
-            loop.run_until_complete(main())
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert started.wait(20)
-    try:
+    """`app` behind the real server, in a thread of its own; yields the port."""
+    port = free_port()
+    with in_thread(app, port):
         yield port
-    finally:
-        loop.call_soon_threadsafe(server.stop)
-        thread.join(10)
 
 
 def now() -> datetime:

@@ -31,6 +31,8 @@ THINGS, WHO = "/fake/v1/things/", "/fake/v1/who/"
         ({"Authorization": f"Bearer {TOKEN}", "X-API-Key": KEY}, "", "key"),
         ({"Authorization": f"Bearer {TOKEN}"}, f"?api_key={KEY}", "key"),
         ({"Authorization": f"Bearer {KEY}", "X-API-Key": KEY}, "", "key"),
+        ({"Authorization": f"Bearer {KEY}"}, f"?api_key={KEY}", "key"),
+        ({"X-API-Key": KEY}, f"?api_key={KEY}", "key"),
         ({}, "", None),
         ({"Authorization": "Basic abc"}, "", None),
     ],
@@ -44,8 +46,9 @@ def test_where_a_credential_may_stand(client: httpx.Client, headers: dict[str, s
 @pytest.mark.parametrize(
     ("headers", "query"),
     [
-        ({"X-API-Key": KEY}, f"?api_key={KEY}"),
-        ({"Authorization": f"Bearer {KEY}"}, f"?api_key={KEY}"),
+        ({"X-API-Key": KEY}, "?api_key=pk_live_other"),
+        ({"Authorization": f"Bearer {KEY}"}, "?api_key=pk_live_other"),
+        ({"Authorization": f"Bearer {KEY}", "X-API-Key": KEY}, "?api_key=pk_live_other"),
         ({"X-API-Key": KEY, "Authorization": f"Bearer {SECRET}"}, ""),
         ({}, f"?api_key={KEY}&api_key={KEY}"),
         ({}, f"?api_key={KEY}&%61pi_key=pk_live_other"),
@@ -67,6 +70,7 @@ def test_contradicting_credentials_are_400(client: httpx.Client, headers: dict[s
         ({"Authorization": "Bearer"}, "", 401),
         ({}, "?api_key=%ff%00", 401),
         ({}, f"?api_key={SECRET}", 403),
+        ({"X-API-Key": SECRET}, f"?api_key={SECRET}", 403),
         ({"Authorization": f"Bearer {TOKEN}", "X-API-Key": "pk_live_unknown"}, "", 401),
         ({"X-API-Key": KEY, "Host": "other.localhost:8000"}, "", 403),
         ({"X-API-Key": KEY, "Host": "nobody.localhost:8000"}, "", 403),
@@ -114,9 +118,10 @@ def test_hosts() -> None:
 def test_forwarded_addresses_count_from_trusted_proxies_only() -> None:
     proxies = Proxies([ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32")])
 
-    def client(peer: str, **headers: bytes) -> tuple[str, bool]:
-        sent = {name.replace("_", "-").encode(): value for name, value in headers.items()}
-        return proxies.client({"client": (peer, 1), "scheme": "http"}, sent)
+    def client(peer: str, *more: bytes, **headers: bytes) -> tuple[str, bool]:
+        sent = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+        sent += [(b"x-forwarded-for", value) for value in more]
+        return proxies.client({"client": (peer, 1), "scheme": "http", "headers": sent})
 
     assert client("192.0.2.9", x_forwarded_for=b"1.1.1.1", x_forwarded_proto=b"https") == ("192.0.2.9", False)
     assert client("127.0.0.1", x_forwarded_for=b"6.6.6.6, 203.0.113.7, 10.1.2.3") == ("203.0.113.7", False)
@@ -125,6 +130,12 @@ def test_forwarded_addresses_count_from_trusted_proxies_only() -> None:
     assert client("127.0.0.1", x_forwarded_for=b'fe80::1%","x":"') == ("127.0.0.1", False)
     assert client("127.0.0.1", x_forwarded_for=b"[2001:db8::1]:80") == ("2001:db8::1", False)
     assert client("::ffff:10.0.0.1", x_forwarded_for=b"203.0.113.7") == ("203.0.113.7", False)
+    assert client("127.0.0.1", b"6.6.6.6", b"203.0.113.7", b"10.1.2.3") == (
+        "203.0.113.7",
+        False,
+    )  # a line of each proxy
+    assert client("127.0.0.1", b"6.6.6.6, 203.0.113.7", b"10.1.2.3,10.9.9.9") == ("203.0.113.7", False)
+    assert client("127.0.0.1", b"10.1.2.3", b"203.0.113.7") == ("203.0.113.7", False)
     assert client("127.0.0.1", x_forwarded_proto=b"http, https") == ("127.0.0.1", True)
     assert client("127.0.0.1", x_forwarded_proto=b"https, http") == ("127.0.0.1", False)
     assert address_bucket("2001:db8:1:2:3::1") == address_bucket("2001:db8:1:2:4::9") == "2001:db8:1:2::/64"
@@ -136,6 +147,8 @@ def test_behind_a_trusted_proxy() -> None:
         sent = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7", "X-Forwarded-Proto": "https"}
         answer = client.get(WHO, headers=sent)
         assert answer.json()["address"] == "203.0.113.7" and answer.json()["https"] is True
+        lines = [("X-Forwarded-For", address) for address in ("6.6.6.6", "203.0.113.7", "127.0.0.9")]
+        assert client.get(WHO, headers=lines).json()["address"] == "203.0.113.7"
         assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 

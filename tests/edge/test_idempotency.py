@@ -49,6 +49,7 @@ async def make(client: httpx.AsyncClient, key: str, body: Any = None, secret: st
     return await client.post(THINGS, json=body or {"name": "a", "price": 1}, headers=sent)
 
 
+@pytest.mark.usefixtures("crowd")
 async def test_twenty_at_once_make_one(client: httpx.AsyncClient) -> None:
     made = state.made
     answers = await asyncio.gather(*(make(client, "k1") for _ in range(20)))

@@ -1,7 +1,8 @@
-"""Nothing secret is ever written."""
+"""Nothing secret is ever written, and nothing over and over."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -12,11 +13,13 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from tests.edge.fake import KEY, SECRET, App, served
+from tests.edge.fake import KEY, SECRET, App, FakeAuthority, runtime, served
 
-from merx.edge import logs
+from merx.edge import composition, logs
+from merx.edge.composition import Edge
 from merx.edge.request_log import RequestLog
 from merx.edge.visit import Visit
+from merx.kernel.errors import Busy
 
 CANARIES = [
     "sk_live_CANARY0123456789", "pk_test_CANARY0123456789", "whsec_CANARY+/0123456789=", "pm_CANARY1234567890",
@@ -146,3 +149,25 @@ def test_no_line_of_a_request_holds_what_was_put_into_its_path(secret: str) -> N
     lines: list[bytes] = []
     RequestLog(Kept()).write(Visit({}, "192.0.2.1", False), "GET", f"/api/platform/api-keys/{secret}/", 0.001)
     assert json.loads(lines[0])["path"].startswith("/api/platform/api-keys/") and secret.encode() not in lines[0]
+
+
+async def test_an_outage_is_two_lines_however_long_it_lasts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    edge, looks = Edge(runtime(), FakeAuthority()), 0
+
+    async def poll() -> None:
+        nonlocal looks
+        looks += 1
+        if 2 <= looks < 20:
+            raise Busy("away")
+
+    monkeypatch.setattr(edge, "poll", poll)
+    monkeypatch.setattr(composition, "POLL_SECONDS", 0)
+    running = asyncio.create_task(edge.run())
+    async with asyncio.timeout(10):
+        while looks < 30:
+            await asyncio.sleep(0)
+    running.cancel()
+    said = [one.message for one in caplog.records if one.name == composition.log.name]
+    assert said == ["versions can't be read", "versions are read again"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from typing import Any
@@ -123,6 +124,16 @@ def test_another_media_type_is_415(client: httpx.Client, media: str) -> None:
     assert answer.status_code == 415 and in_shape(answer)["code"] == "unsupported_media_type"
 
 
+def test_a_packed_body_is_415(client: httpx.Client) -> None:
+    packed = gzip.compress(b'{"name": "a", "price": 1}')
+    answer = client.post(THINGS, content=packed, headers={**JSON, "Content-Encoding": "gzip"})
+    error = in_shape(answer)
+    assert (answer.status_code, error["code"]) == (415, "unsupported_media_type")
+    assert "Content-Encoding" in error["message"]
+    plain = {**JSON, "Content-Encoding": "identity"}
+    assert client.post(THINGS, content=b'{"name": "a", "price": 1}', headers=plain).status_code == 201
+
+
 @pytest.mark.parametrize("key", [None, "k1"])
 def test_a_body_over_a_mebibyte_is_413(client: httpx.Client, key: str | None) -> None:
     headers = JSON if key is None else {**JSON, "Idempotency-Key": key}
@@ -140,8 +151,9 @@ def test_unknown_addresses_and_methods(client: httpx.Client) -> None:
     answer = client.put(THINGS)
     assert answer.status_code == 405 and in_shape(answer)["code"] == "method_not_allowed"
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
-    answer = client.request("BREW", THINGS + "t1")
+    answer = client.request("PROPFIND", THINGS + "t1")
     assert answer.status_code == 405 and answer.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
+    assert client.request("BREW", THINGS + "t1").status_code == 501
 
 
 def test_head_is_get_without_a_body(client: httpx.Client) -> None:

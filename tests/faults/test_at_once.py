@@ -4,6 +4,7 @@ ends that make sense, stock resolved once, no money without an order, no event t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable
 from typing import Any
@@ -24,7 +25,7 @@ from merx.core.orders import service as orders
 from merx.core.orders.model import Status
 from merx.db.database import Database
 from merx.kernel.context import Ctx
-from merx.kernel.errors import Busy, Kind, MerxError
+from merx.kernel.errors import Busy, Conflict, Kind, MerxError, Refused
 from merx.kernel.ids import VariantId
 from merx.ports import Outcome
 
@@ -125,6 +126,9 @@ async def test_shipped_cancelled_and_refunded(database: Database) -> None:
         dice.shuffle(wanted)
         answers = await all_at_once(*wanted)
         assert sum(not isinstance(answer, BaseException) for answer in answers) >= 1, number
+        if till.kept and any(isinstance(answer, Busy) for answer in answers):  # who was told to try again does
+            with contextlib.suppress(Refused, Conflict):
+                await orders.refund(shop.rt, shop.ctx, order, None, "again")
     await settle_down(shop)
     await ends_well(shop, till)
     assert till.kept == 0

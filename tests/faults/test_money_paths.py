@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.faults.till import BAD, GOOD, Till, accounts_agree, open_till, tell
+from tests.locks import somebody_waits
 from tests.selling import Shop, books_are_right, owner_of
 
 from merx.core.cart import service as cart
@@ -342,8 +343,9 @@ async def test_what_is_put_into_a_cart_while_it_is_checked_out_is_not_lost(datab
 
     async with database.begin(shopper) as tx:
         await carts.add(tx, owner_of(shopper), Item(None, 2, lamp))
+        await carts.read(tx, owner_of(shopper))  # what is added travels with what is read
         placing = asyncio.create_task(buy(shop, shopper, "cod"))
-        await asyncio.sleep(0.2)
+        await somebody_waits(tx)
         assert not placing.done()
     placed = await placing
     assert placed.order.item_count == 3 and placed.order.total_minor == 1200
@@ -359,8 +361,9 @@ async def test_a_cart_comes_back_or_not_but_never_stops_a_cancellation(database:
 
     async with database.begin(shopper) as tx:
         await carts.add(tx, owner_of(shopper), Item(None, 1, lamp))
+        await carts.read(tx, owner_of(shopper))
         cancelling = asyncio.create_task(orders.cancel(shop.rt, shop.ctx, placed.order.id, "no"))
-        await asyncio.sleep(0.2)
+        await somebody_waits(tx)
     assert (await cancelling).order.status is Status.CANCELLED
     kept = await cart.get(shop.rt, shopper, owner_of(shopper))
     assert [line.name for line in kept.lines] == ["Lamp"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,17 +15,17 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 PRODUCTS = "/api/store/products/"
+PROCESS = re.compile(r'merx_requests_in_flight\{process="(\d+)"\}')
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A server with three processes."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A server with three processes, each of which answers."""
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="merx-processes-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -36,8 +35,9 @@ def url() -> Iterator[str]:
                 [sys.executable, "-m", "merx.cli", "serve", "--port", str(port), "--workers", "3"],
                 env=environ, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        found, until = f"http://127.0.0.1:{port}", time.monotonic() + 60
-        while not _ready(found):
+        found, until, answered = f"http://127.0.0.1:{port}", time.monotonic() + 60, set[str]()
+        while len(answered) < 3:
+            answered |= _who_answers(found)
             assert process.poll() is None and time.monotonic() < until, (folder / "serve.log").read_text()[-3000:]
             time.sleep(0.05)
         yield found
@@ -45,11 +45,11 @@ def url() -> Iterator[str]:
         process.wait(30)
 
 
-def _ready(url: str) -> bool:
+def _who_answers(url: str) -> set[str]:
     try:
-        return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+        return set(PROCESS.findall(httpx.get(f"{url}/metrics", timeout=2).text))
     except httpx.HTTPError:
-        return False
+        return set()
 
 
 async def fresh(url: str, path: str, key: str) -> httpx.Response:
@@ -60,7 +60,7 @@ async def fresh(url: str, path: str, key: str) -> httpx.Response:
 
 async def processes(url: str) -> set[str]:
     pages = await asyncio.gather(*(fresh(url, "/metrics", "") for _ in range(60)))
-    return {pid for page in pages for pid in re.findall(r'merx_requests_in_flight\{process="(\d+)"\}', page.text)}
+    return {pid for page in pages for pid in PROCESS.findall(page.text)}
 
 
 async def owner(url: str, name: str) -> httpx.AsyncClient:
@@ -109,6 +109,63 @@ async def test_the_61st_of_60_is_refused_whichever_process_it_meets(url: str) ->
         int(one.headers["retry-after"]) <= 60 for one in refused
     )
     await shop.aclose()
+
+
+SAMPLE = re.compile(r'^(\w+)\{([^}]*process="(\d+)"[^}]*)\} (\S+)$', re.MULTILINE)
+
+
+async def scrape(url: str) -> tuple[set[str], dict[tuple[str, str], float]]:
+    """Which processes one answer shows, and the value of each counter in it."""
+    page = (await fresh(url, "/metrics", "")).text
+    samples = SAMPLE.findall(page)
+    assert len(samples) == len({(name, labels) for name, labels, _, _ in samples})  # Prometheus would refuse it all
+    counted = {
+        (name, labels): float(value)
+        for name, labels, _, value in samples
+        if name.endswith(("_total", "_count", "_sum", "_bucket"))
+    }
+    return {process for _, _, process, _ in samples}, counted
+
+
+async def test_every_scrape_shows_every_process_and_no_counter_goes_back(url: str) -> None:
+    everybody = await processes(url)
+    assert len(everybody) == 3
+    last: dict[tuple[str, str], float] = {}
+    lives = 0.0
+    for turn in range(30):
+        await asyncio.gather(*(fresh(url, "/livez", "") for _ in range(turn % 5)))
+        shown, counted = await scrape(url)
+        assert shown == everybody
+        back = {name: (was, counted.get(name)) for name, was in last.items() if counted.get(name, -1.0) < was}
+        assert not back
+        last = counted
+    await asyncio.sleep(1.2)  # all have published by then
+    _, counted = await scrape(url)
+    lives = sum(value for (name, _), value in counted.items() if name == "merx_request_seconds_count")
+    asked = [await fresh(url, "/livez", "") for _ in range(20)]
+    assert {one.status_code for one in asked} == {200}
+    await asyncio.sleep(1.2)
+    _, counted = await scrape(url)
+    now = sum(value for (name, _), value in counted.items() if name == "merx_request_seconds_count")
+    assert now - lives >= 20 + 1  # whichever processes they met; and the scrape before
+
+
+async def test_a_killed_process_is_shown_no_more_and_the_one_in_its_place_is(url: str) -> None:
+    before = await processes(url)
+    killed = min(before)
+    process = psutil.Process(int(killed))
+    process.kill()
+    process.wait(10)
+    until = time.monotonic() + 30
+    shown: set[str] = set()
+    while len(shown) < 3 and time.monotonic() < until:
+        try:
+            shown, _ = await scrape(url)
+        except httpx.HTTPError:  # it had accepted this one
+            continue
+        assert killed not in shown
+        await asyncio.sleep(0.1)
+    assert len(shown) == 3 and before - shown == {killed}
 
 
 async def test_a_process_that_was_killed_takes_no_count_with_it(url: str) -> None:

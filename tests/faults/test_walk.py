@@ -105,15 +105,15 @@ class Walk:
         self.story.append(f"{who} checks out {kind} coupon={coupon} {list(basket.values())}")
         refused: type[MerxError] | tuple[type[MerxError], ...] | None = None
         waits = None if basket else self.at_a_page(who)
-        if waits is not None and kind != "page":
+        if waits is not None and (kind, coupon) != ("page", waits.coupon):
             if self.till.payments[waits.page].outcome is Outcome.CAPTURED:  # type: ignore[index]
                 await self.expect(Refused, checkout.place(self.shop.rt, shopper, request))
                 self.known(waits)
                 return
-            self.model.page_left(waits)  # it is closed, and the cart is sold another way
+            self.model.page_left(waits)  # it is closed, and the cart is sold differently
             basket = self.model.carts[who]
         if not basket:
-            await self.nothing_in_it(shopper, request)
+            await self.nothing_in_it(shopper, request, kind, coupon)
             return
         if coupon and self.model.coupon_used >= self.model.coupon_limit:
             refused = CouponRefused if not self.model.short(basket) else (CouponRefused, OutOfStock)
@@ -144,14 +144,15 @@ class Walk:
         waits = last is not None and last.page is not None and last.status == "pending" and not last.page_ended
         return last if waits else None
 
-    async def nothing_in_it(self, shopper: Ctx, request: CheckoutRequest) -> None:
+    async def nothing_in_it(self, shopper: Ctx, request: CheckoutRequest, kind: str, coupon: bool) -> None:
         """The same click again, or an empty cart: nothing new in either case."""
         try:
             placed = await checkout.place(self.shop.rt, shopper, request)
         except Refused as empty:
             assert empty.code == "cart_empty"
         else:
-            assert placed.replayed and placed.order.id in self.model.orders
+            made = self.model.orders[placed.order.id]
+            assert placed.replayed and (made.kind, made.coupon) == (kind, coupon)
 
     # ── The provider ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -70,6 +70,10 @@ class Wire:
     async def fetchrow(self, sql: str, *args: Any) -> Any:
         return await self._run(self.conn.fetchrow, sql, args)
 
+    async def ahead(self, sql: str, *args: Any) -> Any:
+        """Travels with the next statement or the commit: broken here, none of them has left."""
+        return await self._run(self.conn.ahead, sql, args)
+
     async def commit(self) -> None:
         """The end of a transaction that wrote; its beginning travels with the first statement and is no event."""
         await self._run(lambda _: self.conn.commit(), "commit", ())

@@ -63,6 +63,7 @@ def test_text_and_number_say_the_same(minor: int, currency: str) -> None:
         ("0", "USD", 0), (Decimal("12.3000"), "USD", 1230), ("1.5", "JPY", None), ("12.345", "USD", None), ("-1", "USD", None),
         ("NaN", "USD", None), (Decimal("NaN"), "USD", None), (Decimal("Infinity"), "USD", None), ("1e3", "USD", None),
         (Decimal("1e999999"), "USD", None), (Decimal("1e-999999"), "USD", None), (Decimal("0e999999"), "USD", 0),
+        (Decimal("1." + "0" * 40 + "1"), "USD", None), (Decimal("1." + "0" * 40), "USD", 100),
         (10**40, "USD", None), (True, "USD", None), ("", "USD", None), ("١", "USD", None), (MAX_MINOR, "JPY", MAX_MINOR),
     ],
 )  # fmt: skip
@@ -71,7 +72,8 @@ def test_what_is_an_amount(said: object, currency: str, minor: int | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "rate"), [("8", 80_000), (Decimal("8.875"), 88_750), ("0", 0), (100, 1_000_000), ("100.1", None), ("8.88755", None)]
+    ("said", "rate"), [("8", 80_000), (Decimal("8.875"), 88_750), ("0", 0), (100, 1_000_000), ("100.1", None), ("8.88755", None),
+     (Decimal("8." + "0" * 40 + "1"), None), (Decimal("1e-999999999"), None)],
 )  # fmt: skip
 def test_what_is_a_rate(said: object, rate: int | None) -> None:
     assert parse_rate(said) == rate  # type: ignore[arg-type]

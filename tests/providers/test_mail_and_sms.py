@@ -48,6 +48,15 @@ async def test_a_mail_has_all_its_headers() -> None:
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
 
 
+async def test_a_long_link_to_opt_out_arrives_as_it_was_written() -> None:
+    """Mail programs read it letter by letter: they neither decode it nor put it together again."""
+    link = f"<https://a-shop.example.com/unsubscribe?token={'t' * 120}>"
+    with post_office() as office:
+        await SmtpMailer(office.url, SENDER).send(letter(headers={"List-Unsubscribe": link}))
+        written = dict(office.arrived[0].raw_items())
+    assert str(written["List-Unsubscribe"]).strip() == link
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -68,6 +77,52 @@ async def test_no_line_break_leaves_its_header(changes: dict[str, Any]) -> None:
         sent = await SmtpMailer(office.url, SENDER).send(letter(**changes))
         assert all(mail["Bcc"] is None for mail in office.arrived)
         assert sent.outcome is Delivery.REFUSED or len(office.arrived) == 1
+
+
+HIDDEN = [  # a line break in MIME's own encoding, which the standard library decodes where it reads text
+    "=?utf-8?q?Hi=0D=0ABcc:_all@example.com?=",
+    "=?utf-8?q?Hi=0ABcc:_all@example.com?=",
+    "=?utf-8?b?SGkNCkJjYzogYWxsQGV4YW1wbGUuY29t?=",
+    "=?us-ascii?Q?Hi=0D=0A=0D=0AAnother_body?= of ours",
+    "x" * 70 + " =?utf-8?q?Hi=0D=0ABcc:_all@example.com?=",
+    "\u00fc =?utf-8*en?q?Hi=0D=0ABcc:_all@example.com?= =?utf-8?q?=0D=0AX:_y?=",
+    "=?utf-8?q?=00?=",
+    "=?=?utf-8?q?Hi=0D=0ABcc:_all@example.com?=",
+    "x" * 70 + ", all@example.com: <other@example.com>;",  # where a line is broken, it loses the quotes around names
+    "\u00fc" * 70 + ", all@example.com: <other@example.com>;",
+]
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+@pytest.mark.parametrize("name", ["subject", "sender_name", "recipient_name"])
+@pytest.mark.parametrize("recipient", ["ann@example.com", "\u00e4nn@example.com"])
+async def test_no_name_or_subject_is_more_than_that(name: str, text: str, recipient: str) -> None:
+    """Who orders says how they are called, and their letters must not begin headers by it."""
+    with post_office(enable_SMTPUTF8=True) as office:
+        mailer = SmtpMailer(office.url, SENDER)
+        assert (await mailer.send(LETTER)).outcome is Delivery.ACCEPTED
+        sent = await mailer.send(letter(recipient=recipient, **{name: text}))
+        plain, odd = office.arrived
+    assert sent.outcome is Delivery.ACCEPTED and odd.keys() == plain.keys()
+    assert [len(odd[header].addresses) for header in ("From", "To", "Reply-To")] == [1, 1, 1]
+    assert odd["From"].addresses[0].addr_spec == SENDER
+    if recipient.isascii():
+        assert odd["To"].addresses[0].addr_spec == recipient
+        if name == "subject":
+            assert "".join(str(odd["Subject"]).replace("\u2060", "").split()) == "".join(text.split())
+    assert [part.get_content() for part in odd.iter_parts()] == [part.get_content() for part in plain.iter_parts()]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["=?utf-8?q?a=0d=0abcc=3ax?=@example.com", "=?utf-8?b?SGkNCkJjYzogZXZpbEB4Lnk=?=@example.com",
+     "x@=?utf-8?q?a=0d=0abcc=3ax?=.example.com"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["recipient", "reply_to"])
+async def test_no_address_is_an_encoded_word(name: str, address: str) -> None:
+    with post_office() as office:
+        sent = await SmtpMailer(office.url, SENDER).send(letter(**{name: address}))
+        assert sent.outcome is Delivery.REFUSED and not office.arrived
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ async def test_paying_declining_and_leaving(razorpay: RazorpayShop, browser: Any
 
         await page.keyboard.press("Enter")  # the button still has the focus
         await window.get_by_role("button", name="Pay 500.00 INR").wait_for()
+        await inside_of(page).wait_for_load_state()  # its script hears keys by then
         await inside_of(page).locator("body").press("Escape")
         await page.locator("iframe").wait_for(state="detached")
         await page.locator("#buy").click()

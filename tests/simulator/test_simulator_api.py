@@ -43,10 +43,13 @@ async def test_a_key_with_other_parameters_is_refused(shop: Shop) -> None:
     assert elsewhere.json()["error"]["type"] == "idempotency_error"
 
 
-async def test_a_key_in_use_is_a_conflict_and_one_charge(shop: Shop) -> None:
-    await shop.control(answer_delay_s=1.5)
+async def test_a_key_in_use_is_a_conflict_and_one_charge(shop: Shop, owner: Any) -> None:
+    await shop.control(answer_delay_s=4)
     first = asyncio.create_task(shop.api("POST", "/payment_intents", CHARGE, idempotency_key="busy"))
-    await asyncio.sleep(0.5)
+    claimed = "select count(*) from simulator_idempotency where account = $1 and key = 'busy'"
+    async with asyncio.timeout(15):
+        while not await owner.fetchval(claimed, str(shop.tenant)):
+            await asyncio.sleep(0.02)
     second = await shop.api("POST", "/payment_intents", CHARGE, idempotency_key="busy")
     assert (second.status_code, second.json()["error"]["code"]) == (409, "idempotency_key_in_use")
     assert (await first).status_code == 200

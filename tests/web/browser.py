@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
         "--disable-sync", "--no-first-run"]  # fmt: skip
 WIDE, NARROW = (1440, 900), (390, 844)
 SHOTS = Path(os.environ.get("MERX_SCREENSHOTS", "out/screenshots"))
+PATIENCE = 20_000  # milliseconds: others may be at work on this machine
+expect.set_options(timeout=PATIENCE)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 
@@ -33,7 +35,7 @@ async def browsing(size: tuple[int, int], dark: bool = False) -> AsyncIterator[t
             reduced_motion="reduce",  # what is half faded in can't be judged
         )
         page, faults = await context.new_page(), list[str]()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda wrong: faults.append(str(wrong)))
         yield page, faults

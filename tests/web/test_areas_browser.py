@@ -51,14 +51,16 @@ async def test_a_category_is_dragged_into_another(site: Settings, shop: Shop) ->
         await page.goto(f"{base}{D}/categories")
         await page.drag_and_drop("#c3", "#c1", target_position={"x": 300, "y": 20})
         await page.wait_for_selector('#c3[data-depth="1"]')
+        await page.wait_for_load_state()  # the script that drags is there by then, and the whole tree
         assert "has been moved" in await page.inner_text(".flashes")
         await page.drag_and_drop("#c2", "#c1", target_position={"x": 300, "y": 3})
-        await page.wait_for_function("() => document.querySelector('[data-tree]').children[0].id === 'c2'")
+        await page.wait_for_function("() => document.querySelector('[data-tree]')?.children[0]?.id === 'c2'")
+        await page.wait_for_load_state()
         order = await page.eval_on_selector_all("[data-tree] > li", "all => all.map(one => one.dataset.number)")
         assert order == ["2", "1", "3"]
         await page.focus('button[aria-label="Move Two down"]')
         await page.keyboard.press("Enter")
-        await page.wait_for_function("() => document.querySelector('[data-tree]').children[0].id === 'c1'")
+        await page.wait_for_function("() => document.querySelector('[data-tree]')?.children[0]?.id === 'c1'")
         assert not faults, faults
 
 
@@ -81,6 +83,7 @@ async def test_a_key_is_made_and_revoked_by_keyboard(site: Settings, shop: Shop)
     async with browsing(WIDE) as (page, faults):
         base = await sign_in(page, site, shop.email)
         await page.goto(f"{base}{D}/developers/keys/new")
+        await page.wait_for_function("document.activeElement.name === 'name'")
         await page.keyboard.type("Warehouse")
         await page.keyboard.press("Enter")
         secret = await page.inner_text("#secret")
@@ -98,4 +101,34 @@ async def test_a_key_is_made_and_revoked_by_keyboard(site: Settings, shop: Shop)
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".flash")
         assert "has been revoked" in await page.inner_text(".flashes")
+        assert not faults, faults
+
+
+@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (NARROW, True)])
+async def test_a_customer_is_erased_and_that_is_taken_back(
+    site: Settings, shop: Shop, size: tuple[int, int], dark: bool
+) -> None:
+    filled = await Filled(shop, "Jane Smith").fill()
+    async with browsing(size, dark) as (page, faults):
+        base = await sign_in(page, site, shop.email)
+        await page.goto(base + filled.pages["customer"])
+
+        async def seen(name: str) -> None:
+            await does_not_overflow(page)
+            await accessible(page)
+            await shot(page, f"area-customers-{name}-{size[0]}")
+
+        await page.click("summary[aria-label='More to do']")
+        await page.click("a[data-opens=erase]")
+        await page.wait_for_selector("#erase[open]")
+        await seen("erase")
+        await page.click("#erase button.danger")
+        await page.wait_for_selector("text=Being erased")
+        await seen("erasing")
+        await page.goto(f"{base}{D}/customers")
+        await seen("erasing-list")
+        await page.goto(base + filled.pages["customer"])
+        await page.click("text=Take it back")
+        await page.wait_for_selector("a[data-opens=edit]")
+        assert "Being erased" not in await page.inner_text("main")
         assert not faults, faults

@@ -272,3 +272,11 @@ async def test_a_form_that_is_too_large_is_told_so(site: Settings, shop: Shop) -
         files = {"file": ("x.csv", b"a" * (13 << 20), "text/csv")}
         answer = await visitor.http.post("/dashboard/products/import", files=files, headers=headers)
         assert answer.status_code == 413 and "larger than 12 MiB" in answer.text
+
+
+async def test_a_host_that_is_no_shops_leads_back_to_the_installation(site: Settings) -> None:
+    async with Visitor(site, "no-such-shop") as visitor:
+        for path in ("/", "/products/lamp"):
+            page = await visitor.get(path)
+            assert page.status_code == 404 and f"No shop answers at no-such-shop.{site.base_domain}." in page.text
+            assert f'class="button" href="{site.public_url}/"' in page.text

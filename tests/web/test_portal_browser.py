@@ -75,6 +75,7 @@ async def test_one_language_for_all_code_and_for_the_next_page(site: Settings, c
         assert count >= 5
         assert await page.locator("[data-speak=python][aria-pressed=true]").count() == count
         await page.locator("[data-take]").first.click()
+        await page.wait_for_function("navigator.clipboard.readText().then(text => text !== '')")
         taken = await page.evaluate("navigator.clipboard.readText()")
         assert taken == await page.locator("pre[data-code=python]").first.text_content() and "import httpx" in taken
         await page.goto(f"http://localhost:{site.port}/docs/baas/quick-start")
@@ -98,7 +99,7 @@ async def test_operations_are_found_by_keyboard(site: Settings, chromium: Any) -
         await keys.press("Control+k")
         await page.wait_for_selector("#finder[open]")
         await keys.type("xyzzy")
-        assert await page.locator("[data-none]").is_visible()
+        await page.locator("[data-none]").wait_for()  # once the list has come
         await keys.press("Escape")
         assert not await page.locator("#finder").is_visible()
         assert one.faults == []

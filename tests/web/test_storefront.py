@@ -297,6 +297,19 @@ async def test_registering_takes_the_guests_cart_along_and_signing_out_ends_it(s
         assert "Sign in" in (await later.get("/account")).text
 
 
+async def test_the_current_password_can_not_be_guessed_from_a_session(shop: Shop, site: Settings) -> None:
+    await shop.shopper()
+    async with Visitor(site, shop.slug) as visitor:
+        await visitor.get("/account/sign-in")
+        await visitor.post("/account/sign-in", {"email": "shopper1@example.com", "password": PASSWORD})
+        await visitor.get("/account/profile")
+        tries = [{"current_password": f"guess {number}", "password": "a-new-password-1"} for number in range(11)]
+        answers = [(await visitor.post("/account/password", one)).status_code for one in tries]
+        assert answers[:10] == [422] * 10 and answers[10] == 429
+        right = {"current_password": PASSWORD, "password": "a-new-password-1"}
+        assert (await visitor.post("/account/password", right)).status_code == 429
+
+
 async def test_an_open_redirect_is_not_to_be_had(shop: Shop, site: Settings) -> None:
     await shop.shopper()
     async with Visitor(site, shop.slug) as visitor:

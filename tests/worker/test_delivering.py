@@ -28,11 +28,12 @@ from merx.kernel.events import ORDER_CREATED, ORDER_PAID, ORDER_SHIPPED, Event
 from merx.providers.http import HttpSender
 
 ROOT = Path(__file__).parent.parent.parent
+PATIENT = Policy(lease=timedelta(minutes=5))  # longer than the sender waits for an answer
 
 
 @pytest.fixture
 async def mine(worker_database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HookShop]:
-    sender = HttpSender(allow_private=True)
+    sender = HttpSender(allow_private=True, total_seconds=90)
     shop = await hooks.open_hook_shop(hooks.runtime(worker_database, sender))
     hooks.minding({shop.ctx.tenant}, monkeypatch.setattr)
     yield shop
@@ -85,6 +86,7 @@ async def test_what_is_rolled_back_is_not_sent(mine: HookShop) -> None:
                 async with mine.rt.db.begin(mine.ctx) as tx:
                     tx.emit(Event(ORDER_PAID, ids.new()))
                     await tx.flush()
+                    await tx.rows("select $1::uuid")  # what is written travels with it
                     raise ZeroDivisionError
             await mine.happen(1)
             await until(lambda: receiver.heard)
@@ -97,10 +99,12 @@ async def test_the_same_bytes_at_every_try_through_a_rotation(mine: HookShop) ->
     async with listener(lambda heard: (next(statuses), b"said")) as receiver:
         made = await mine.endpoint(f"{receiver.url}/old")
         await mine.happen(1)
-        async with working(mine.rt, Policy(pauses=(0.4,) * 9)):
-            await until(lambda: len(receiver.heard) == 1)
-            rotated = await service.rotate_secret(mine.rt, mine.ctx, made.endpoint.id)
-            await service.update_endpoint(mine.rt, mine.ctx, made.endpoint.id, url=f"{receiver.url}/new")
+        async with working(mine.rt, Policy(pauses=(3600,) * 9)):
+            await until(lambda: tried(mine))
+        rotated = await service.rotate_secret(mine.rt, mine.ctx, made.endpoint.id)
+        await service.update_endpoint(mine.rt, mine.ctx, made.endpoint.id, url=f"{receiver.url}/new")
+        await mine.value("update webhook_deliveries set next_at = now() where tenant_id = $1 returning 1")
+        async with working(mine.rt):
             await until(lambda: mine.deliveries(state="delivered"))
     assert len({one.body for one in receiver.heard}) == 1
     assert len(received(receiver.heard)) == 1
@@ -112,6 +116,10 @@ async def test_the_same_bytes_at_every_try_through_a_rotation(mine: HookShop) ->
     found = (await mine.deliveries())[0]
     assert [one.status for one in found.attempts] == [500, 302, 429, 200]
     assert {one.answer for one in found.attempts} == {"said"}
+
+
+async def tried(shop: HookShop) -> bool:
+    return bool([one for one in await shop.deliveries() if one.attempts])
 
 
 async def test_an_unreliable_receiver_gets_everything(mine: HookShop) -> None:
@@ -143,7 +151,7 @@ async def test_a_dead_endpoint_among_five_delays_no_other(mine: HookShop) -> Non
         for one in living:
             await mine.endpoint(one.url)
         await mine.happen(100)
-        async with working(mine.rt, Policy(), grace=0.2):
+        async with working(mine.rt, PATIENT, grace=0.2):
             await until(lambda: done(mine, 400), 60)
             waiting = await mine.deliveries(dead.endpoint.id)
             assert not [one for one in waiting if one.attempts]
@@ -160,7 +168,7 @@ async def test_a_shop_with_a_dead_endpoint_delays_no_other_shop(
     async with black_hole() as url, listener() as receiver:
         await mine.endpoint(url)
         await mine.happen(500)
-        async with working(mine.rt, Policy(), grace=0.2):
+        async with working(mine.rt, PATIENT, grace=0.2):
             await until(lambda: mine.deliveries(state="sending"))
             await other.endpoint(receiver.url)
             await other.happen(50)
@@ -170,7 +178,7 @@ async def test_a_shop_with_a_dead_endpoint_delays_no_other_shop(
 
 
 async def test_no_more_than_four_at_once_to_one_endpoint(mine: HookShop) -> None:
-    now, most = 0, 0
+    now, most, full = 0, 0, asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal now, most
@@ -179,6 +187,9 @@ async def test_no_more_than_four_at_once_to_one_endpoint(mine: HookShop) -> None
             await reader.readexactly(int(head.partition("content-length: ")[2].partition("\r")[0]))
             now += 1
             most = max(most, now)
+            if now == 4:
+                full.set()
+            await full.wait()  # nobody is answered before four are there, so that four have to be
             await asyncio.sleep(0.02)
             now -= 1
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
@@ -202,6 +213,7 @@ async def test_a_slow_transaction_with_a_lower_id_is_relayed_too(mine: HookShop)
             async with mine.rt.db.begin(mine.ctx) as slow:
                 slow.emit(Event(ORDER_PAID, ids.new()))
                 await slow.flush()
+                await slow.rows("select $1::uuid")  # what is written travels with it
                 await asyncio.sleep(0.01)
                 await mine.happen(1)
                 await until(lambda: done(mine, 1))

@@ -150,9 +150,10 @@ async def test_chores_come_round_and_their_failures_stop_nothing(
 
 
 async def test_stopping_by_cancelling_ends_everything(mine: HookShop, due: list[tuple[str, TenantId]]) -> None:
-    ended = asyncio.Event()
+    began, ended = asyncio.Event(), asyncio.Event()
 
     async def job(rt: Runtime, ctx: Ctx) -> int:
+        began.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -162,7 +163,7 @@ async def test_stopping_by_cancelling_ends_everything(mine: HookShop, due: list[
     due += [("holds", A)]
     stop = asyncio.Event()
     task = asyncio.create_task(loop.run(mine.rt, stop, work={"holds": Job(job, 1)}, chores={}, grace=0.1))
-    await asyncio.sleep(0.2)
+    await asyncio.wait_for(began.wait(), 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -39,25 +39,25 @@ async def swept(shop: Shop, kind: str) -> int:
     return gone
 
 
-async def test_carts_that_guests_left_are_cleared_away(database: Database, owner: Any) -> None:
-    shop = await open_shop(database)
+async def test_carts_that_guests_left_are_cleared_away(worker_database: Database, worker_owner: Any) -> None:
+    shop = await open_shop(worker_database)
     variant, jane = await shop.product("Lamp", 1000, 5), await shop.shopper()
     who, theirs = guest(shop)
     await shop.put(jane, variant)
     await cart.add(shop.rt, who, theirs, Item(None, 1, variant))
-    await age(owner, shop, "89 days", "89 days")
+    await age(worker_owner, shop, "89 days", "89 days")
     assert await swept(shop, "carts") == 0
-    await age(owner, shop, "200 days", "10 days")
+    await age(worker_owner, shop, "200 days", "10 days")
     assert await swept(shop, "carts") == 0
-    await age(owner, shop, "200 days", "91 days")
+    await age(worker_owner, shop, "200 days", "91 days")
     assert await swept(shop, "carts") == 1
     assert (await cart.get(shop.rt, who, theirs)).lines == []
     assert len((await cart.get(shop.rt, jane, owner_of(jane))).lines) == 1  # a customer's own stays
     assert await shop.value("select count(*) from cart_lines where tenant_id = $1") == 1
 
 
-async def test_callbacks_are_remembered_for_a_season(database: Database) -> None:
-    shop = await open_shop(database)
+async def test_callbacks_are_remembered_for_a_season(worker_database: Database) -> None:
+    shop = await open_shop(worker_database)
     for age_, name in ((91, "evt_old"), (80, "evt_new")):
         async with shop.rt.db.begin(shop.later(shop.ctx, days=-age_)) as tx:
             assert await payments.record_event(tx, "stripe", name, "x")

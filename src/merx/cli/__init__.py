@@ -3,12 +3,29 @@ the work failed (1) or the command and its settings were not what they should be
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    _open_streams()
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no such letter is no reason to stop
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # it was still importing
+        code = 130
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """A stream that whoever started us has closed leads nowhere, and its descriptor is nobody else's."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the lowest descriptor that is free is the one that was closed
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def run(arguments: list[str]) -> int:
@@ -33,10 +50,20 @@ def run(arguments: list[str]) -> int:
     except MerxError as wrong:
         return _say(wrong.message, 2 if wrong.kind in (Kind.INVALID, Kind.NOT_FOUND) else 1)
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _stop_writing()
         return 1
+    except OSError as wrong:
+        if wrong.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        _stop_writing()
+        return _say(f"Not everything could be written: {wrong.strerror}.", 1)
     except (KeyboardInterrupt, Abort):
         return 130
+
+
+def _stop_writing() -> None:
+    """Python would try once more to write what is left, and complain, when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(what: str, code: int) -> int:

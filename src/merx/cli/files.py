@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,8 +25,7 @@ _EVERY = 64 << 10
 
 
 def bring_in(file: Path, slug: str, format_: str | None, dry_run: bool) -> None:
-    if str(file) != "-" and not file.is_file():
-        raise Invalid(f"There is no file {file}.", field="file")
+    _look_at(file)
     read = rows.read_csv if _format(file, format_) == "csv" else rows.read_json_lines
 
     async def work(rt: Runtime) -> None:
@@ -35,9 +36,24 @@ def bring_in(file: Path, slug: str, format_: str | None, dry_run: bool) -> None:
             except BadRows as wrong:
                 raise Refused(_report(wrong.rows)) from None
         would = "would be " if dry_run else ""
-        output.say(f"{tenant.slug}: {report.created} products {would}made, {report.updated} {would}changed.")
+        products = "product" if report.created == 1 else "products"
+        output.say(f"{tenant.slug}: {report.created} {products} {would}made, {report.updated} {would}changed.")
 
     session.run("merx import", work)
+
+
+def _look_at(file: Path) -> None:
+    """Before anything is started for it."""
+    if str(file) == "-":
+        return
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise Invalid(f"There is no file {file}.", field="file") from None
+    except OSError as wrong:
+        raise Refused(f"{file} can't be read: {wrong.strerror}.") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise Invalid(f"{file} is a folder: name a file in it.", field="file")
 
 
 def _report(bad: tuple[BadRow, ...]) -> str:
@@ -50,26 +66,41 @@ def _report(bad: tuple[BadRow, ...]) -> str:
 
 
 def bring_out(file: Path | None, slug: str, format_: str | None) -> None:
+    target = None if file is None else file.resolve()  # a link stays one
     as_csv = _format(file, format_ or ("csv" if file is None else None)) == "csv"
 
     async def work(rt: Runtime) -> None:
         _, ctx = await session.shop(rt, slug)
         lines = transfer.export_lines(rt, ctx, as_csv)
-        if file is None:
+        if target is None:
+            if isinstance(sys.stdout, io.TextIOWrapper):  # the file's encoding, not the terminal's
+                sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="")
             await _write(sys.stdout, lines)
             return
-        unfinished = file.with_name(f".{file.name}.{os.getpid()}")
         try:
-            with unfinished.open("w", encoding="utf-8", newline="") as stream:
+            with _into(target) as stream:
                 count = await _write(stream, lines)
-            unfinished.replace(file)
         except OSError as wrong:
             raise Refused(f"{file} can't be written: {wrong.strerror}.") from None
-        finally:
-            unfinished.unlink(missing_ok=True)
         output.remark(f"{file}: {count} lines.")
 
     session.run("merx export", work)
+
+
+@contextlib.contextmanager
+def _into(file: Path) -> Iterator[IO[str]]:
+    """A file is there when it is whole. What is no file, a device or a pipe, is written to and not replaced."""
+    if file.exists() and not file.is_file():
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        return
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 async def _write(stream: IO[str], lines: AsyncIterator[str]) -> int:
@@ -91,10 +122,8 @@ def _format(file: Path | None, given: str | None) -> str:
 
 @contextlib.contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
-    if str(file) == "-":  # all of it first: nobody waits for a slow writer with a transaction open
-        with tempfile.TemporaryFile() as whole:
-            shutil.copyfileobj(sys.stdin.buffer, whole)
-            whole.seek(0)
+    if str(file) == "-":
+        with _all_of(sys.stdin.buffer) as whole:
             yield whole
         return
     try:
@@ -102,7 +131,20 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
     except OSError as wrong:
         raise Refused(f"{file} can't be read: {wrong.strerror}.") from None
     with stream:
-        yield stream
+        if file.is_file():
+            yield stream
+        else:
+            with _all_of(stream) as whole:
+                yield whole
+
+
+@contextlib.contextmanager
+def _all_of(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Of a pipe all of it first: nobody waits for a slow writer with a transaction open."""
+    with tempfile.TemporaryFile() as whole:
+        shutil.copyfileobj(stream, whole)
+        whole.seek(0)
+        yield whole
 
 
 def _lines(stream: IO[bytes], moved: Callable[[int], None]) -> Iterator[str]:
@@ -131,6 +173,6 @@ def _progress(file: Path) -> Iterator[Callable[[int], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        total = None if str(file) == "-" else file.stat().st_size
+        total = file.stat().st_size if file.is_file() else None
         task = progress.add_task("importing", total=total)
         yield lambda count: progress.advance(task, count)

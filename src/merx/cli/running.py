@@ -15,9 +15,10 @@ from functools import partial
 import msgspec
 
 from merx import __version__
+from merx.cli import reading
 from merx.db.dsn import Dsn
 from merx.kernel.errors import MerxError
-from merx.settings import Settings, load
+from merx.settings import Settings
 
 _AT_MOST = 64 << 10  # what a pipe holds
 
@@ -25,7 +26,7 @@ _AT_MOST = 64 << 10  # what a pipe holds
 def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -> None:
     from merx import serve as launcher
 
-    settings = load()
+    settings = reading.settings()
     settings = settings.with_port(host or settings.host, port or settings.port)
     if workers is not None:
         settings = msgspec.structs.replace(settings, workers=workers)
@@ -67,7 +68,7 @@ def work() -> None:
     from merx.edge import logs
     from merx.runtime import Runtime
 
-    settings = load()
+    settings = reading.settings()
     logs.configure(settings.log_level)
 
     async def until_told(rt: Runtime) -> None:
@@ -85,7 +86,7 @@ def work() -> None:
 def migrate() -> None:
     from merx.db import opening
 
-    settings = load()
+    settings = reading.settings()
     if settings.database_url:
         applied = asyncio.run(opening.migrate_external(settings))
         said = f"Applied {', '.join(applied)}." if applied else "The database is up to date."

@@ -8,13 +8,14 @@ from typing import TypeVar
 
 import uvloop
 
+from merx.cli import reading
 from merx.core.tenants import store as tenants
 from merx.core.tenants.model import Tenant
 from merx.kernel.context import Ctx, system
 from merx.kernel.errors import NotFound
 from merx.kernel.ids import PLATFORM_TENANT
 from merx.runtime import Runtime
-from merx.settings import Settings, load
+from merx.settings import Settings
 
 T = TypeVar("T")
 SOURCE = "cli"
@@ -26,7 +27,7 @@ def run(what: str, work: Callable[[Runtime], Awaitable[T]], settings: Settings |
     from merx.db.opening import open_database
     from merx.serve import with_secret
 
-    given = with_secret(settings or load())
+    given = with_secret(settings or reading.settings())
     with open_database(given, what) as dsn:
 
         async def opened() -> T:

@@ -10,6 +10,7 @@ from merx.core.auth.model import ApiKey, KeyType, Role
 from merx.core.tenants import rules as tenant_rules
 from merx.core.tenants import service as tenants
 from merx.core.tenants.model import Plan, Tenant
+from merx.kernel import ids
 from merx.kernel.context import Ctx, system
 from merx.kernel.errors import Conflict, Invalid, NotFound
 from merx.runtime import Runtime
@@ -152,13 +153,18 @@ def create_key(slug: str, name: str, type_: str, scopes: str | None) -> None:
     session.run("merx keys", work)
 
 
+def _is(key: ApiKey, named: str) -> bool:
+    """By its id, as it is listed here or as the APIs spell it; by its beginning or all of it."""
+    return named in (str(key.id), ids.encode("key", key.id)) or named.startswith(key.prefix)
+
+
 def revoke_key(slug: str, named: str) -> None:
     async def work(rt: Runtime) -> None:
         _, ctx = await session.shop(rt, slug)
-        meant = [key for key in await _all_keys(rt, ctx) if named == str(key.id) or named.startswith(key.prefix)]
+        meant = [key for key in await _all_keys(rt, ctx) if _is(key, named)]
         if len(meant) > 1:
-            ids = ", ".join(str(key.id) for key in meant)
-            raise Conflict(f"Several keys begin so; name the id: {ids}.")
+            several = ", ".join(str(key.id) for key in meant)
+            raise Conflict(f"Several keys begin so; name the id: {several}.")
         if not meant:
             missing = NotFound("API key")
             missing.message = f"{slug} has no such key (any more); `merx keys list --tenant {slug}` shows those it has."

@@ -1,7 +1,8 @@
-"""Ties child processes to this one: when the parent is killed, the kernel ends them."""
+"""Ties child processes to this one: when the parent is killed, the kernel ends them; and they work in turns with it."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -29,8 +30,18 @@ def dying_with_us(by: signal.Signals) -> Callable[[], None]:
 
     def tie() -> None:
         die_with(parent, by)
+        _wait_for_turns()
 
     return tie
+
+
+def _wait_for_turns() -> None:
+    """Called in a child: waking it, or what it starts, interrupts nobody who is at work (docs/adr/0026-turns.md). Its
+    share of the processor stays what it is, and where one is idle it runs at once."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a sandbox may forbid it; nothing depends on it
+            if os.sched_getscheduler(0) == os.SCHED_OTHER:
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def alive(pid: int) -> bool:

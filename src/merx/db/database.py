@@ -16,7 +16,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from merx.db.pool import SHARDS, Pool
+from merx.db.pool import SHARDS, Connection, Pool
+from merx.db.wire import Sent
 from merx.kernel import ids
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Busy, Conflict, Invalid, MerxError
@@ -37,6 +38,19 @@ INSERT_EVENTS_AND_RAISE = f"""
 with raised as (
   update catalog_versions set version = version + 1, products = products + $8 where tenant_id = $1 and shard = $7
 ){INSERT_EVENTS}"""
+INSERT_NUMBERED_EVENTS = """
+with raised as (
+  update catalog_versions set version = version + 1, products = products + $8 where tenant_id = $1 and shard = $7)
+insert into outbox (tenant_id, id, kind, subject, facts, created_at)
+select $1, e.id, e.kind, e.subject,
+  case when e.numbered then e.facts::jsonb || jsonb_build_object(
+    $11::text, $12::text || lpad(c.last::text, greatest($13::int, length(c.last::text)), '0'))
+  else e.facts::jsonb end, $6
+from unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $9::bool[]) as e (id, kind, subject, facts, numbered),
+  counters c
+where c.tenant_id = $1 and c.name = $10
+returning 1
+"""
 OPEN_VERSIONS = """
 insert into catalog_versions (tenant_id, shard) select $1, s from generate_series(0, $2::int - 1) as s returning 1
 """
@@ -44,6 +58,7 @@ VERSIONS = "select tenant_id, version from catalog_versions_of($1)"
 
 _DEAD = ("25006", "08", "57P")
 _AGAIN = ("40001", "40P01", "55P03", "57014", "53")
+_SUPERSEDED = "22012"  # division by zero: what a closing statement says no with
 
 
 class Statements:
@@ -97,6 +112,12 @@ class Tx(Statements):
     async def run(self, sql: str, *args: Any) -> int:
         return await super().run(sql, self.ctx.tenant, *args)
 
+    async def ahead(self, sql: str, *args: Any) -> Sent:
+        """Sends a statement with the next one, or with the commit, and does not wait for it. Its error is theirs, and
+        what it answered is known after them. Its values travel as text, so they have the types the statement says."""
+        sent: Sent = await self._conn.ahead(sql, self.ctx.tenant, *args)
+        return sent
+
     def emit(self, event: Event) -> None:
         """Becomes an outbox row of this very transaction."""
         self._events.append(event)
@@ -110,9 +131,17 @@ class Tx(Statements):
         """A new tenant's catalogue version: a row for each shard."""
         await self.rows(OPEN_VERSIONS, SHARDS)
 
+    async def close(self) -> None:
+        """Sends the closing statement, if it is this tenant's, with what is sent next; before the events, whose
+        catalogue version is the last that is locked."""
+        closing = self.ctx.closing
+        if closing is not None and closing.tenant == self.ctx.tenant:
+            await self.ahead(closing.sql, *closing.args, bool(self._events or self._touched))
+
     async def flush(self) -> None:
-        """Writes what was emitted and touched; `begin` calls it just before it commits. The version's row is the last
-        that any transaction locks, after stock, so that nobody waits for it while holding it."""
+        """Writes what was emitted and touched, together with what is sent next; `begin` calls it just before it
+        commits. The version's row is the last that any transaction locks, after stock, so that nobody waits for it
+        while holding it."""
         events, self._events = self._events, []
         bump = self._touched and (not self._raised or self._products != 0)
         products, self._products = self._products, 0
@@ -126,12 +155,18 @@ class Tx(Statements):
                 [msgspec.json.encode(event.facts).decode() for event in events],
                 self.ctx.now,
             ]
-            if bump:
-                await self.rows(INSERT_EVENTS_AND_RAISE, *args, self._conn.shard, products)
+            shard = self._conn.shard if bump else None
+            drawn = next((event.drawn for event in events if event.drawn is not None), None)
+            if drawn is not None:
+                numbered = [event.drawn is not None for event in events]
+                given = (numbered, drawn.counter, drawn.fact, drawn.prefix, drawn.digits)
+                await self.ahead(INSERT_NUMBERED_EVENTS, *args, shard, products, *given)
+            elif bump:
+                await self.ahead(INSERT_EVENTS_AND_RAISE, *args, shard, products)
             else:
-                await self.rows(INSERT_EVENTS, *args)
+                await self.ahead(INSERT_EVENTS, *args)
         elif bump:
-            await self.rows(RAISE_VERSION, self._conn.shard, products)
+            await self.ahead(RAISE_VERSION, self._conn.shard, products)
 
 
 class Database:
@@ -145,9 +180,9 @@ class Database:
         self.last_round_trips = 0  # of the transaction that ended last: what the budget tests read
 
     @classmethod
-    async def open(cls, connect: dict[str, Any], pool_size: int = 8) -> Database:
+    async def open(cls, connect: dict[str, Any], pool_size: int = 8, kind: type[Connection] = Connection) -> Database:
         """`connect`: arguments of asyncpg.connect. Makes one connection, so that a wrong address shows at once."""
-        database = cls(Pool(connect, pool_size))
+        database = cls(Pool(connect, pool_size, kind))
         database._pool.release(await database._pool.acquire())
         return database
 
@@ -193,8 +228,9 @@ class Database:
     async def catalog_versions(self, tenants: list[TenantId]) -> dict[TenantId, int]:
         return {TenantId(row[0]): row[1] for row in await self.lookups(VERSIONS, tenants)}
 
-    async def _end(self, conn: Any, wrong: BaseException) -> None:
-        """Whatever went wrong: end the transaction, decide the connection's fate, say it in our own words."""
+    async def _end(self, conn: Any, wrong: BaseException, closing: bool = False) -> None:
+        """Whatever went wrong: end the transaction, decide the connection's fate, say it in our own words. `closing`: a
+        closing statement was sent."""
         state = getattr(wrong, "sqlstate", None) or ""
         dead = conn.is_closed() or state.startswith(_DEAD) or isinstance(wrong, OSError | asyncpg.InterfaceError)
         if dead or not isinstance(wrong, Exception):
@@ -207,6 +243,12 @@ class Database:
                 self._pool.release(conn)
             except BaseException:
                 self._pool.discard(conn)
+        if closing and state == _SUPERSEDED:
+            raise Conflict(
+                "The same request is worked on a second time by now; nothing was changed here.",
+                code="idempotency_in_progress",
+                retry_after=1,
+            ) from wrong
         if (translated := _translate(wrong, state, dead)) is not None:
             raise translated from wrong
 
@@ -239,6 +281,8 @@ class _Block:
             await db._end(conn, wrong)
             return
         try:
+            if self._ctx.closing is not None and not self._reading:
+                await tx.close()
             if tx._events or tx._touched:
                 await tx.flush()
             if self._reading:
@@ -246,7 +290,7 @@ class _Block:
             else:
                 await conn.commit()
         except BaseException as failed:
-            await db._end(conn, failed)
+            await db._end(conn, failed, closing=self._ctx.closing is not None)
             raise
         db.last_round_trips = tx.round_trips + tx.platform.round_trips + 2  # and what began and ended it
         db._pool.release(conn)

@@ -7,6 +7,7 @@ a file this program does not have, are refused. Any number of processes may star
 from __future__ import annotations
 
 import hashlib
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,22 @@ insert into schema_migrations (name, sha256) values ($1, $2)
 on conflict (name) do update set sha256 = excluded.sha256, applied_at = now()"""
 LOCK = "select pg_advisory_lock(hashtextextended('merx.migrations', 0))"
 _ROLES = "roles"
+_SIGNS_IN = {
+    "MERX_DATABASE_URL": ": `merx migrate`, signed in as MERX_MIGRATE_URL says, makes the user where it is missing"
+}
 
 
-async def migrate(owner: dict[str, Any], login: roles.Login | None = None, folder: Path = FOLDER) -> list[str]:
+async def migrate(
+    owner: dict[str, Any],
+    login: roles.Login | None = None,
+    folder: Path = FOLDER,
+    variable: str = "MERX_MIGRATE_URL",
+) -> list[str]:
     """Brings the database to this program's version and gives back the files it applied. `owner`: arguments of
-    `asyncpg.connect` for a superuser or the tables' owner; `login`: the serving role, where it is not our own."""
+    `asyncpg.connect` for a superuser or the tables' owner, from `variable`; `login`: the serving role, where it is not
+    our own."""
     files = _files(folder)
-    conn = await connect(owner, "MERX_MIGRATE_URL")
+    conn = await connect(owner, variable)
     try:
         if await _is_current(conn, files, login):
             return []
@@ -92,10 +102,25 @@ async def connect(arguments: dict[str, Any], variable: str = "MERX_DATABASE_URL"
         return await asyncpg.connect(**arguments, timeout=10)
     except asyncpg.InvalidCatalogNameError:
         raise CannotStart(f"The database that {variable} names does not exist: create it first.") from None
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
-        raise CannotStart(f"The database refuses the user or password in {variable}.") from None
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as refused:
+        raise CannotStart(
+            f"The database refuses the user or password in {variable} ({refused.args[0]}){_SIGNS_IN.get(variable, '')}."
+        ) from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as wrong:
-        raise CannotStart(f"The database that {variable} names can't be reached ({type(wrong).__name__}).") from None
+        raise CannotStart(f"The database that {variable} names can't be reached ({_why(wrong)}).") from None
+
+
+def _why(wrong: Exception) -> str:
+    """asyncpg's own words, where they are about the address, name hosts and options only."""
+    if isinstance(wrong, socket.gaierror):
+        return "its host is not known"
+    if isinstance(wrong, TimeoutError):
+        return "no answer within 10 seconds"
+    if isinstance(wrong, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(wrong, asyncpg.PostgresError | asyncpg.ClientConfigurationError):
+        return str(wrong.args[0]).rstrip(".")
+    return type(wrong).__name__
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -111,10 +136,12 @@ async def _is_current(conn: Any, files: dict[str, str], login: roles.Login | Non
 
 
 async def _apply(conn: Any, name: str, sql: str) -> None:
+    """With it, what it made is the serving role's to use: servers may run, and a crash may come, between any two."""
     try:
         async with conn.transaction():
             await conn.execute("set local lock_timeout = '5s'")
             await conn.execute(sql)  # the simple protocol: PostgreSQL itself finds where statements end
+            await roles.grant(conn)
             await conn.execute(REMEMBER, name, _hash(sql))
     except asyncpg.PostgresError as wrong:
         raise CannotStart(f"The migration {name} failed and changed nothing: {wrong.args[0]}.") from wrong

@@ -36,7 +36,9 @@ def open_database(settings: Settings, what: str = "merx") -> Iterator[Dsn]:
     folder = places.make_data_dir(settings.data_dir)
     with folder_lock.using(folder) as users:
         if (lock := folder_lock.take(folder, what)) is None:
-            yield _dsn(_wait_for_holder(folder))
+            dsn = _dsn(_wait_for_holder(folder))
+            asyncio.run(_check_version(dsn, folder))
+            yield dsn
             return
         server = OwnServer(folder, lock, what)
         try:
@@ -62,7 +64,9 @@ async def migrate_external(settings: Settings) -> list[str]:
     url = settings.migrate_url or settings.database_url
     if settings.migrate_url is None or login_of(settings.migrate_url) == login:
         login = None
-    return await migrate({"dsn": url}, login)
+    return await migrate(
+        {"dsn": url}, login, variable="MERX_MIGRATE_URL" if settings.migrate_url else "MERX_DATABASE_URL"
+    )
 
 
 async def check(dsn: Dsn, migrated: bool = True) -> None:
@@ -72,6 +76,22 @@ async def check(dsn: Dsn, migrated: bool = True) -> None:
         await check_server(conn)
         if migrated:
             await check_schema(conn)
+    finally:
+        await conn.close()
+
+
+async def _check_version(dsn: Dsn, folder: Path) -> None:
+    """Whoever runs this folder's server has migrated the database to a version of its own."""
+    conn = await connect(dsn.app)
+    try:
+        await check_schema(conn)
+    except CannotStart:
+        holder = folder_lock.holder(folder)
+        who = f"{holder.what} (process {holder.pid})" if holder else "The Merx"
+        raise CannotStart(
+            f"{who} that runs on {folder} is of another version than this one: stop it, and start this version there, "
+            f"or use the commands of that one."
+        ) from None
     finally:
         await conn.close()
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from merx.db.database import Tx
+from merx.kernel.events import PERSONAL
 from merx.kernel.ids import EventId
 
 
@@ -48,6 +49,19 @@ delete from outbox where tenant_id = $1 and id = any(array(
 """
 
 
+def blanked(facts: str) -> str:
+    """The SQL of `facts` without what says anything of a person: an e-mail is null, all else empty. It has the names of
+    such facts as $3."""
+    return f"""{facts} || (
+    select coalesce(jsonb_object_agg(k.name, case k.name when 'email' then 'null'::jsonb else '""'::jsonb end), '{{}}')
+    from jsonb_object_keys({facts}) as k (name) where k.name = any($3::text[]))"""
+
+
+ERASE = f"""
+update outbox o set facts = {blanked("o.facts")} where o.tenant_id = $1 and o.subject = any($2::uuid[])
+"""
+
+
 async def claim(tx: Tx, limit: int) -> list[Recorded]:
     """Events that no relay has taken, locked until this transaction ends; those another relay holds are passed over."""
     return [_recorded(row) for row in await tx.rows(CLAIM, limit)]
@@ -76,6 +90,11 @@ async def between(
 
 async def forget(tx: Tx, before: datetime, limit: int) -> int:
     return await tx.run(FORGET, before, limit)
+
+
+async def erase(tx: Tx, subjects: Sequence[UUID]) -> None:
+    """What events about these say of a person; waits for the relay that is just telling one."""
+    await tx.run(ERASE, list(subjects), list(PERSONAL))
 
 
 _FACTS = msgspec.json.Decoder(dict[str, Any])

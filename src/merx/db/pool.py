@@ -7,13 +7,14 @@ idle connection outside a transaction has nothing to reset; one that is not idle
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any
 
 import asyncpg
 
 from merx.db import wire as wires
-from merx.db.wire import Wire, Wiring
+from merx.db.wire import Sent, Wire, Wiring
 from merx.kernel.errors import Busy
 from merx.kernel.ids import TenantId
 
@@ -46,10 +47,20 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         else:
             await self.execute(wires.beginning(tenant, reading))
 
+    async def ahead(self, sql: str, *args: Any) -> Sent:
+        """Travels with whatever is sent next, whose error its own is."""
+        if self.wire is not None:
+            return self.wire.send(sql, args)
+        return Sent.answered(sql, await self.fetchrow(sql, *args))
+
     async def commit(self) -> None:
         """Returns when what the transaction did will last."""
         if self.wire is not None:
-            await self.wire.ask(wires.COMMIT)
+            try:
+                await self.wire.ask(wires.COMMIT)
+            except asyncpg.PostgresError:
+                self.opened = False  # refused or rolled back, it has ended
+                raise
         else:
             await self.execute("commit")
         self.opened = False
@@ -57,6 +68,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
     async def leave(self, rollback: bool = False) -> None:
         """Ends a transaction that changed nothing, or is to have changed nothing. Nobody needs to wait for that."""
         if self.wire is not None:
+            self.wire.drop()
             self.wire.hold(wires.ROLLBACK if rollback else wires.COMMIT)
             self.wire.flush_soon()
         else:
@@ -65,10 +77,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
 
 
 class Pool:
-    def __init__(self, connect: dict[str, Any], size: int) -> None:
-        self._connect, self._size = connect, size
+    def __init__(self, connect: dict[str, Any], size: int, kind: type[Connection] = Connection) -> None:
+        self._connect, self._size, self._kind = connect, size, kind
         self._idle: deque[Any] = deque()
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[None], float]] = deque()  # with when each has waited long enough
+        self._watch: asyncio.TimerHandle | None = None  # one clock for all of them
         self._open = 0
         self._shards = deque(range(SHARDS))
         self._closed = False
@@ -93,7 +106,7 @@ class Pool:
             conn = await asyncpg.connect(
                 loop=wiring,
                 **self._connect,
-                connection_class=Connection,
+                connection_class=self._kind,
                 statement_cache_size=512,
                 max_cacheable_statement_size=64 * 1024,
                 timeout=2,
@@ -114,17 +127,29 @@ class Pool:
         return conn
 
     async def _wait(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        until = loop.time() + WAIT_SECONDS
+        self._waiting.append((turn, until))
+        if self._watch is None:
+            self._watch = loop.call_at(until, self._give_up)
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await turn
-        except TimeoutError:
-            raise Busy("The server is at its limit; try again in a moment.", code="overloaded") from None
+            await turn
         except BaseException:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._wake()
             raise
+
+    def _give_up(self) -> None:
+        """Tells those who have waited for too long. They wait in order, so it is enough to look at the first."""
+        now = asyncio.get_running_loop().time()
+        while self._waiting and (self._waiting[0][1] <= now or self._waiting[0][0].done()):
+            turn, _ = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(Busy("The server is at its limit; try again in a moment.", code="overloaded"))
+        self._watch = None
+        if self._waiting:
+            self._watch = asyncio.get_running_loop().call_at(self._waiting[0][1], self._give_up)
 
     def release(self, conn: Any) -> None:
         if self._closed or conn.is_closed() or conn.opened:
@@ -146,14 +171,17 @@ class Pool:
 
     def _wake(self) -> None:
         while self._waiting:
-            turn = self._waiting.popleft()
+            turn, _ = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
 
     async def close(self) -> None:
         self._closed = True
+        if self._watch is not None:
+            self._watch.cancel()
         while self._idle:
             conn = self._idle.pop()
             self._forget(conn)
-            await conn.close(timeout=2)
+            with contextlib.suppress(OSError):  # the server has ended it already, as one that stood still too long
+                await conn.close(timeout=2)

@@ -43,6 +43,7 @@ from pg_roles r where r.rolname = current_user
 """
 EXISTING = "select rolname, rolconfig from pg_roles where rolname = any($1::text[])"
 MAY_BECOME = "select pg_has_role($1::name, $2::name, $3)"
+BYPASSES = "select rolbypassrls from pg_roles where rolname = $1"
 MAY_CREATE = (
     "select has_schema_privilege($1::name, 'public', 'create') and has_schema_privilege($1::name, 'public', 'usage')"
 )
@@ -129,7 +130,7 @@ async def _create(conn: Any, missing: list[str], login: Login | None, who: Any) 
             password = f" password '{scram(login.password)}'"
         signs_in = "login" if name == APP or (login and name == login.name) else "nologin"
         await conn.execute(f"create role {_quoted(name)} {signs_in}{password}")
-    if who["super"]:
+    if who["super"] and not await conn.fetchval(BYPASSES, SEARCH):  # roles are the server's: two may migrate at once
         await conn.execute(f"alter role {SEARCH} bypassrls")
 
 

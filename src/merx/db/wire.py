@@ -5,6 +5,10 @@ without waiting, so it travels with the first statement, and COMMIT of a transac
 the connection answers in order, so whoever uses it next comes after it. `Wire` stands between the socket and asyncpg
 and takes out the answers to what was sent here; asyncpg sees only its own.
 
+So do statements whose answer nobody needs before the next one is asked (`send`): they travel with it, and where one of
+them fails the server passes over the rest, so its error is the next one's. With the last of them COMMIT can travel too
+(`ask`): what a transaction locks last is then held for no more than the server itself takes.
+
 Nothing is sent here while a statement of asyncpg's is on its way. That keeps the order of the answers known.
 """
 
@@ -12,21 +16,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import asyncpg
 
+from merx.db.messages import SYNC, as_text, parse, query, run, values
 from merx.kernel.ids import TenantId
 
-_READY, _ERROR, _DONE = b"ZEC"
+_READY, _ERROR, _DONE, _ROW, _PARSED = b"ZECD1"
 _ASIDE = b"NSA"  # notices, settings and notifications may come at any time; asyncpg wants them
-
-
-def query(sql: str) -> bytes:
-    """A message of the simple protocol."""
-    text = sql.encode() + b"\0"
-    return b"Q" + (len(text) + 4).to_bytes(4, "big") + text
+_FORGOTTEN = ("0A000", "26000")  # the server has the statement no longer, or it would answer something else now
 
 
 def beginning(tenant: TenantId | None, reading: bool = False) -> str:
@@ -43,16 +44,45 @@ def begin(tenant: TenantId | None, reading: bool) -> bytes:
 COMMIT, ROLLBACK = query("commit"), query("rollback")
 
 
+class Sent:
+    """A statement that was sent and not waited for. `row` is its first, as text, once what was sent after it is done;
+    None where it gave none."""
+
+    __slots__ = ("name", "row", "sql")
+
+    def __init__(self, sql: str, name: bytes = b"") -> None:
+        self.sql, self.name = sql, name
+        self.row: list[str | None] | None = None
+
+    @classmethod
+    def answered(cls, sql: str, row: Any) -> Sent:
+        """One that asyncpg has run, because there is no Wire."""
+        sent = cls(sql)
+        sent.row = None if row is None else [as_text(value) for value in row]
+        return sent
+
+
+class _Step:
+    """The end of statements that COMMIT follows."""
+
+
+_STEP = _Step()
+
+
 class Wire(asyncio.Protocol):
     """Between a socket and asyncpg: its transport on one side, the transport's protocol on the other."""
 
-    __slots__ = ("_held", "_inner", "_late", "_rest", "_transport", "_waiting")
+    __slots__ = ("_ahead", "_held", "_inner", "_late", "_made", "_names", "_rest", "_sent", "_transport", "_waiting")
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._transport: Any = None
         self._held = b""  # travels with what is written next
-        self._waiting: deque[asyncio.Future[None] | None] = deque()  # one for each message sent here, in order
+        self._ahead, self._sent = b"", list[Sent]()  # travels after that, or not at all
+        self._names: dict[str, bytes] = {}  # the statements this connection has parsed for us
+        self._made = 0
+        # One for each message sent here, in order.
+        self._waiting: deque[asyncio.Future[None] | Sent | _Step | None] = deque()
         self._late: Exception | None = None  # what went wrong with the message whose answer is being read
         self._rest = b""
 
@@ -62,14 +92,40 @@ class Wire(asyncio.Protocol):
         self._waiting.append(None)
         self._held += message
 
+    def send(self, sql: str, args: Sequence[Any]) -> Sent:
+        """Sends with whatever is sent next. Its error is that one's."""
+        name = self._names.get(sql)
+        if name is None:
+            self._made += 1
+            name = b"merx_%d" % self._made
+            self._ahead += parse(name, sql)
+        self._ahead += run(name, args)
+        sent = Sent(sql, name)
+        self._sent.append(sent)
+        return sent
+
+    def drop(self) -> None:
+        """What has not been sent yet is not to be."""
+        self._ahead = b""
+        self._sent.clear()
+
     async def ask(self, message: bytes) -> None:
-        """Sends, and waits until it is done; raises what the server says."""
+        """Sends, and waits until it is done; raises what the server says to it or to what travelled ahead of it."""
         if self._transport.is_closing():
             raise asyncpg.ConnectionDoesNotExistError("the connection has ended")
         answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._finish_ahead()
         self._waiting.append(answered)
         self.write(message)
         await answered
+
+    def _finish_ahead(self) -> None:
+        """A message of the simple protocol follows: it would be passed over after an error, and nobody would answer."""
+        if self._sent:
+            self._waiting.extend(self._sent)
+            self._waiting.append(_STEP)
+            self._held += self._ahead + SYNC
+            self.drop()
 
     def flush_soon(self) -> None:
         """Unless something is sent meanwhile. Whoever waits for this connection has its turn first."""
@@ -77,11 +133,19 @@ class Wire(asyncio.Protocol):
         loop.call_soon(loop.call_soon, self._flush)
 
     def _flush(self) -> None:
+        """Without what waits to travel ahead of something: that must not be on its way alone."""
         if self._held and not self._transport.is_closing():
-            self.write(b"")
+            held, self._held = self._held, b""
+            self._transport.write(held)
 
     # ── To asyncpg this is the transport ─────────────────────────────────────────────────────────────────────────────
     def write(self, data: Any) -> None:
+        if self._sent and data[:1] == b"Q":
+            self._finish_ahead()
+        elif self._sent:
+            self._waiting.extend(self._sent)
+            self._held += self._ahead
+            self.drop()
         if self._held:
             data, self._held = self._held + bytes(data), b""
         self._transport.write(data)
@@ -105,14 +169,43 @@ class Wire(asyncio.Protocol):
             if end - at < 5 or end - at < (size := 1 + int.from_bytes(data[at + 1 : at + 5], "big")):
                 self._rest = data[at:]
                 return
-            self._message(data[at], data[at : at + size])
+            if isinstance(self._waiting[0], Sent):
+                self._ahead_message(self._waiting[0], data[at], data[at : at + size])
+            else:
+                self._message(data[at], data[at : at + size])
             at += size
         if at < end:
             self._inner.data_received(data[at:])
 
+    def _ahead_message(self, sent: Sent, kind: int, message: bytes) -> None:
+        if kind == _DONE:
+            self._waiting.popleft()
+        elif kind == _ROW:
+            if sent.row is None:
+                sent.row = values(message)
+        elif kind == _PARSED:
+            self._names[sent.sql] = sent.name
+        elif kind == _ERROR:
+            wrong = _error(message)
+            if wrong.sqlstate in _FORGOTTEN:
+                self._names.clear()
+            while self._waiting and isinstance(self._waiting[0], Sent):  # the server has passed over the rest
+                self._waiting.popleft()
+            if self._waiting and self._waiting[0] is _STEP:
+                self._late = wrong
+            else:
+                self._inner.data_received(message)
+        elif kind in _ASIDE:
+            self._inner.data_received(message)
+
     def _message(self, kind: int, message: bytes) -> None:
-        if kind == _READY:
+        if kind == _READY and self._waiting[0] is _STEP:
+            self._waiting.popleft()
+            if not self._waiting:  # what follows is asyncpg's, and is told that its transaction has failed
+                self._late = None
+        elif kind == _READY:
             answered, wrong, self._late = self._waiting.popleft(), self._late, None
+            assert not isinstance(answered, Sent | _Step)
             if answered is None:
                 if wrong is not None:
                     self._transport.abort()
@@ -122,8 +215,7 @@ class Wire(asyncio.Protocol):
                 else:
                     answered.set_result(None)
         elif kind == _ERROR:
-            fields = message[5:].split(b"\0")
-            self._late = asyncpg.PostgresError.new({chr(f[0]): f[1:].decode("utf-8", "replace") for f in fields if f})
+            self._late = _error(message)
         elif kind in _ASIDE:
             self._inner.data_received(message)
 
@@ -131,7 +223,7 @@ class Wire(asyncio.Protocol):
         lost = self._late or asyncpg.ConnectionDoesNotExistError("the connection ended in the middle of an operation")
         while self._waiting:
             answered = self._waiting.popleft()
-            if answered is not None and not answered.done():
+            if isinstance(answered, asyncio.Future) and not answered.done():
                 answered.set_exception(lost)
         self._inner.connection_lost(exc)
 
@@ -144,6 +236,14 @@ class Wire(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._inner.resume_writing()
+
+
+def _error(message: bytes) -> asyncpg.PostgresError:
+    fields = message[5:].split(b"\0")
+    said: asyncpg.PostgresError = asyncpg.PostgresError.new(
+        {chr(f[0]): f[1:].decode("utf-8", "replace") for f in fields if f}
+    )
+    return said
 
 
 class Wiring:

@@ -133,7 +133,6 @@ class _Story:
         checkout.check_request(request)
         order_id = OrderId(ids.new())
         order = checkout.order_of(order_id, request, cart, by_card, not by_card, SOURCE, self._placed_at)
-        await orders.insert(tx, order, Placement())
         payment = Payment(
             PaymentId(ids.new()),
             order_id,
@@ -143,11 +142,11 @@ class _Story:
             order.total_minor,
             order.currency,
         )
-        await payments.insert(tx, payment, None, None)
         if order.coupon_id is not None:
             await coupons.redeem(tx, order.coupon_id, order.shopper)
         await inventory.reserve(tx, order_id, rules.quantities(order.lines))
-        order = msgspec.structs.replace(order, number=await orders.number(tx, order_id))
+        order = msgspec.structs.replace(order, number=await orders.insert(tx, order, Placement()))
+        await payments.insert(tx, payment, None, None)
         tx.emit(Event(ORDER_CREATED, order_id, dict(rules.facts(order))))
         return order, payment
 

@@ -13,24 +13,24 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Generic, TypeVar
+
+import msgspec
 
 from merx.edge.shared import Shared
 from merx.kernel.ids import TenantId
 
 ANSWER_TRUST_SECONDS = 5.0
 KEY_TRUST_SECONDS = 1.0
-_OVERHEAD = 600  # what an answer costs besides its body: headers, keys, entries
+_OVERHEAD = 1100  # what an answer costs besides its body, as measured: headers, keys, entries
 _IDLE_SECONDS = 60.0
 
 Header = tuple[bytes, bytes]
 Credential = TypeVar("Credential")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, eq=False):
     status: int
     headers: tuple[Header, ...]
     body: bytes
@@ -47,17 +47,60 @@ def etag_of(body: bytes) -> bytes:
     return b'W/"' + blake2b(body, digest_size=12).hexdigest().encode() + b'"'
 
 
+class Kept:
+    """The place of one answer in memory. Who holds it keeps no answer alive that the memory has dropped."""
+
+    __slots__ = ("answer", "shelf", "used")
+
+    def __init__(self, answer: Answer, shelf: _Shelf) -> None:
+        self.answer: Answer | None = answer
+        self.shelf = shelf
+        self.used = False
+
+
+class _Flight:
+    """An answer that is being computed, and who waits for it."""
+
+    __slots__ = ("generation", "loop", "task", "waiting")
+
+    def __init__(self, generation: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.generation, self.loop = generation, loop
+        self.task: asyncio.Task[None] | None = None  # so that nobody collects it
+        self.waiting: list[asyncio.Future[Answer]] = []
+
+    def landing(self) -> asyncio.Future[Answer]:
+        waiter: asyncio.Future[Answer] = self.loop.create_future()
+        self.waiting.append(waiter)
+        return waiter
+
+    def landed(self, answer: Answer) -> None:
+        for waiter in self.waiting:
+            if not waiter.done():
+                waiter.set_result(answer)
+
+    def failed(self, wrong: BaseException) -> None:
+        for waiter in self.waiting:
+            if waiter.done():
+                continue
+            if isinstance(wrong, Exception):
+                waiter.set_exception(wrong)
+            else:
+                waiter.cancel()  # the process ends
+
+
 class _Shelf:
     """One tenant's answers. `generation` counts the changes this process has heard of."""
 
-    __slots__ = ("flights", "generation", "keys", "stamp", "used", "version")
+    __slots__ = ("asked", "flights", "generation", "keys", "stamp", "tenant", "used", "version")
 
-    def __init__(self, stamp: int = 0) -> None:
+    def __init__(self, tenant: TenantId, stamp: int = 0) -> None:
+        self.tenant = tenant
         self.stamp = stamp  # what the processes of this server had told each other of the tenant
+        self.asked = False
         self.version: int | None = None
         self.generation = 0
         self.keys: set[Hashable] = set()
-        self.flights: dict[Hashable, tuple[int, asyncio.Task[Answer]]] = {}
+        self.flights: dict[Hashable, _Flight] = {}
         self.used = 0.0
 
 
@@ -68,11 +111,11 @@ class AnswerCache:
         self._max_bytes = max_bytes
         self._shared = shared
         self._clock = clock
-        self._kept: OrderedDict[tuple[TenantId, Hashable], Answer] = OrderedDict()
+        self._kept: OrderedDict[tuple[TenantId, Hashable], Kept] = OrderedDict()
         self._shelves: dict[TenantId, _Shelf] = {}
-        self._asked: set[TenantId] = set()
         self._bytes = 0
         self._trusted_until = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.hits = self.misses = 0
 
     @property
@@ -81,45 +124,55 @@ class AnswerCache:
 
     def get(self, tenant: TenantId, key: Hashable) -> Answer | None:
         """The kept answer, where it may still be used."""
-        found = self._kept.get((tenant, key))
-        if found is None or self._clock() >= self._trusted_until:
+        return self.use(self.find(tenant, key))
+
+    def find(self, tenant: TenantId, key: Hashable) -> Kept | None:
+        return self._kept.get((tenant, key))
+
+    def use(self, kept: Kept | None) -> Answer | None:
+        """The answer kept here, where it may still be used."""
+        if kept is None or kept.answer is None or self._clock() >= self._trusted_until:
             return None
-        if self._shared is not None and self._outdated(tenant, self._shelves[tenant]):
+        shelf = kept.shelf
+        if self._shared is not None and self._outdated(shelf):
             return None
-        self._kept.move_to_end((tenant, key))
-        self._asked.add(tenant)
+        kept.used = shelf.asked = True
         self.hits += 1
-        return found
+        return kept.answer
 
     async def compute(self, tenant: TenantId, key: Hashable, fn: Callable[[], Awaitable[Answer]]) -> Answer:
         """The answer of `fn`, run once for all who ask for the same meanwhile. Somebody who asks after a change does
         not share a computation that began before it."""
         shelf = self._shelf(tenant)
-        self._outdated(tenant, shelf)
+        self._outdated(shelf)
         self.misses += 1
         flight = shelf.flights.get(key)
-        if flight is not None and flight[0] == shelf.generation:
-            return await asyncio.shield(flight[1])
-        generation = shelf.generation
-        task: asyncio.Task[Answer] = asyncio.create_task(self._compute(shelf, generation, tenant, key, fn))
-        shelf.flights[key] = (generation, task)
-        # Shielded: the first caller's hanging up must not fail those who wait with it.
-        return await asyncio.shield(task)
+        if flight is None or flight.generation != shelf.generation:
+            if self._loop is None:  # asked for once: to asyncio it is a system call each time
+                self._loop = asyncio.get_running_loop()
+            flight = shelf.flights[key] = _Flight(shelf.generation, self._loop)
+            flight.task = flight.loop.create_task(self._compute(shelf, flight, tenant, key, fn))
+        # Who waits has a future of its own: the first caller's hanging up must not fail those who wait with it.
+        return await flight.landing()
 
     async def _compute(
-        self, shelf: _Shelf, generation: int, tenant: TenantId, key: Hashable, fn: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
+        self, shelf: _Shelf, flight: _Flight, tenant: TenantId, key: Hashable, fn: Callable[[], Awaitable[Answer]]
+    ) -> None:
         try:
             answer = await fn()
+        except BaseException as wrong:
+            flight.failed(wrong)
+            if not isinstance(wrong, Exception):
+                raise
+            return
         finally:
-            flight = shelf.flights.get(key)
-            if flight is not None and flight[1] is asyncio.current_task():
+            if shelf.flights.get(key) is flight:
                 del shelf.flights[key]
-        self._outdated(tenant, shelf)
-        unchanged = shelf.generation == generation and self._shelves.get(tenant) is shelf
+        self._outdated(shelf)
+        unchanged = shelf.generation == flight.generation and self._shelves.get(tenant) is shelf
         if unchanged and answer.keepable and self._clock() < self._trusted_until:
             self._keep(shelf, tenant, key, answer)
-        return answer
+        flight.landed(answer)
 
     def changed(self, tenant: TenantId) -> None:
         """This process has committed a change of this tenant's catalogue."""
@@ -127,18 +180,17 @@ class AnswerCache:
             self._shared.catalogue_changed(tenant)
         shelf = self._shelves.get(tenant)
         if shelf is not None:
-            self._forget(tenant, shelf)
+            self._forget(shelf)
 
     def tenants(self) -> list[TenantId]:
         """Whose versions `refresh` needs; tenants nobody has asked about for a minute are dropped here."""
         now = self._clock()
-        for tenant in self._asked & self._shelves.keys():
-            self._shelves[tenant].used = now
-        self._asked.clear()
         horizon = now - _IDLE_SECONDS
         for tenant, shelf in list(self._shelves.items()):
-            if shelf.used < horizon and not shelf.flights:
-                self._forget(tenant, shelf)
+            if shelf.asked:
+                shelf.asked, shelf.used = False, now
+            elif shelf.used < horizon and not shelf.flights:
+                self._forget(shelf)
                 del self._shelves[tenant]
         return list(self._shelves)
 
@@ -148,44 +200,58 @@ class AnswerCache:
         for tenant, version in versions.items():
             shelf = self._shelves.get(tenant)
             if shelf is not None and shelf.version != version:
-                self._forget(tenant, shelf)
+                self._forget(shelf)
                 shelf.version = version
         self._trusted_until = (self._clock() if asked_at is None else asked_at) + ANSWER_TRUST_SECONDS
 
-    def _outdated(self, tenant: TenantId, shelf: _Shelf) -> bool:
+    def _outdated(self, shelf: _Shelf) -> bool:
         """Whether another process of this server has changed something since: then all of it is forgotten."""
-        if self._shared is None or (stamp := self._shared.catalogue(tenant)) == shelf.stamp:
+        if self._shared is None or (stamp := self._shared.catalogue(shelf.tenant)) == shelf.stamp:
             return False
-        self._forget(tenant, shelf)
+        self._forget(shelf)
         shelf.stamp = stamp
         return True
 
     def _shelf(self, tenant: TenantId) -> _Shelf:
         shelf = self._shelves.get(tenant)
         if shelf is None:
-            shelf = self._shelves[tenant] = _Shelf(0 if self._shared is None else self._shared.catalogue(tenant))
+            stamp = 0 if self._shared is None else self._shared.catalogue(tenant)
+            shelf = self._shelves[tenant] = _Shelf(tenant, stamp)
         shelf.used = self._clock()
         return shelf
 
-    def _forget(self, tenant: TenantId, shelf: _Shelf) -> None:
+    def _forget(self, shelf: _Shelf) -> None:
         shelf.generation += 1
         for key in shelf.keys:
-            self._bytes -= _size(self._kept.pop((tenant, key)))
+            self._drop(self._kept.pop((shelf.tenant, key)))
         shelf.keys.clear()
+
+    def _drop(self, kept: Kept) -> None:
+        if kept.answer is not None:
+            self._bytes -= _size(kept.answer)
+            kept.answer = None
 
     def _keep(self, shelf: _Shelf, tenant: TenantId, key: Hashable, answer: Answer) -> None:
         size = _size(answer)
         if size > self._max_bytes // 4:
             return
         if (old := self._kept.pop((tenant, key), None)) is not None:
-            self._bytes -= _size(old)
-        self._kept[tenant, key] = answer
+            self._drop(old)
+        self._kept[tenant, key] = Kept(answer, shelf)
         shelf.keys.add(key)
         self._bytes += size
         while self._bytes > self._max_bytes:
-            (whose, oldest), dropped = self._kept.popitem(last=False)
-            self._shelves[whose].keys.discard(oldest)
-            self._bytes -= _size(dropped)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """The oldest goes; one that was used since it was last looked at stays for another round."""
+        (whose, key), oldest = self._kept.popitem(last=False)
+        if oldest.used:
+            oldest.used = False
+            self._kept[whose, key] = oldest
+        else:
+            oldest.shelf.keys.discard(key)
+            self._drop(oldest)
 
 
 def _size(answer: Answer) -> int:

@@ -31,16 +31,20 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Litestar, Request, Response, Router
+from litestar.config.app import AppConfig
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, LitestarDeprecationWarning
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ControllerRouterHandler
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
+from litestar.types import ControllerRouterHandler, Empty
 
 from merx.edge import body, query
 from merx.edge.errors import HttpError, as_error
 from merx.edge.visit import Visit, visit_of
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Kind, MerxError
+from merx.kernel.ids import TenantId
 from merx.runtime import Runtime
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -65,9 +69,21 @@ class MerxRequest(Request[Any, Any, State]):
         return self.visit.caller()
 
     @property
+    def once(self) -> Ctx:
+        """`ctx`, for the PATCH that adds to what is instead of saying what is to be: as a POST, it is not done a second
+        time under its idempotency key. For a POST the two are the same."""
+        return self.visit.once or self.ctx
+
+    @property
     def shop(self) -> Ctx:
         """The shop that is meant, for signing in to it: a stale token sent along does not matter here."""
         return self.visit.shop or self.ctx
+
+    @property
+    def door(self) -> TenantId | None:
+        """The shop that the host or a key names, None where neither does: a token in the body is only good for this
+        one. Raises what is wrong with them."""
+        return self.shop.tenant if self.visit.host_slug is not None or self.visit.keyed else None
 
     @property
     def idempotency_key(self) -> str | None:
@@ -86,6 +102,17 @@ class MerxRequest(Request[Any, Any, State]):
         """The query string as the struct this route declared with `asks=`."""
         assert self.route_handler.opt.get("asks") is shape, f"declare asks={shape.__name__} on the route"
         return query.parse(shape, self.scope["query_string"])
+
+    async def body(self) -> bytes:
+        """All of it. Raises HttpError: 413 past what the address takes, 400 where the client hung up before its end."""
+        if self._body is Empty:
+            state = self._connection_state
+            if state.body is Empty:
+                state.body = await body.whole(self.receive, self.visit.max_body)
+                self.is_connected = False
+            self._body = state.body  # what Litestar's own readers, of forms for one, look at
+        raw: bytes = self._body
+        return raw
 
     async def json(self) -> Any:
         """What Litestar gives the handler as `data`, decoded straight into its type."""
@@ -189,8 +216,22 @@ def dialect_app(dialect: Dialect, extra: Sequence[ControllerRouterHandler] = ())
     return app
 
 
+class Plain(Litestar):
+    """Litestar without its plugins for pydantic and attrs, of which nothing here is made: where those can be imported,
+    as they can wherever something else wants them, that took a tenth of a start and ten megabytes."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+    @staticmethod
+    def _patch_opentelemetry_middleware(config: AppConfig) -> AppConfig:
+        """Nor its own for OpenTelemetry, of which it would load a part wherever that is installed."""
+        return config
+
+
 def _litestar(routes: list[ControllerRouterHandler], fail: Callable[..., Response[Any]]) -> Litestar:
-    return Litestar(
+    return Plain(
         routes,
         exception_handlers={HTTPException: fail, Exception: fail},
         before_request=_check_body,
@@ -217,6 +258,9 @@ def failure(dialect: Dialect, scope: Any, exc: BaseException) -> Response[Any]:
     if response.status_code == 401:
         told = ', error="invalid_token"' if error is visit.denied else ""
         response.headers.setdefault("WWW-Authenticate", f'Bearer realm="merx"{told}')
+    elif response.status_code == 403 and "scope" in error.facts:  # RFC 6750, 3
+        told = f'error="insufficient_scope", scope="{error.facts["scope"]}"'
+        response.headers.setdefault("WWW-Authenticate", f'Bearer realm="merx", {told}')
     return response
 
 
@@ -241,7 +285,10 @@ async def _check_body(request: Request[Any, Any, Any]) -> None:
         if data is not None and not data.has_default and not data.is_optional:
             raise HttpError(400, "missing_body", "This request needs a JSON body.")
         return
-    sent, _, parameters = visit_of(request.scope).headers.get(b"content-type", b"").decode("latin-1").partition(";")
+    headers = visit_of(request.scope).headers
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise HttpError(415, "unsupported_media_type", "Send the body as it is, without a Content-Encoding.")
+    sent, _, parameters = headers.get(b"content-type", b"").decode("latin-1").partition(";")
     kind = sent.strip().lower()
     if handler.opt.get("uploads"):
         if kind in _FILE_TYPES or kind.startswith("image/"):

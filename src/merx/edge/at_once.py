@@ -10,48 +10,54 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 
+from merx.core.activity.model import Strip
 from merx.core.auth.model import Credential
 from merx.edge import headers as fixed
-from merx.edge.answers import Answer
+from merx.edge.answers import Answer, Kept
 from merx.edge.app import Quota
 from merx.edge.credentials import presented
 from merx.edge.front import Front, answer_key, full_headers, matches, short_headers
 from merx.edge.gate import counted
 from merx.edge.gateway import Gateway
 from merx.edge.headers import Header
-from merx.edge.limits import Verdict
-from merx.edge.rsgi import spelled
-from merx.edge.visit import Visit
-from merx.kernel.context import Ctx
+from merx.edge.visit import birth, numbered
 from merx.kernel.errors import MerxError
 
 _MOST = 4096
-"""Addresses that are kept worked out; past that, all are forgotten."""
-_ASIDE = ("content-length", "transfer-encoding", "origin")
+"""Addresses, and requests byte for byte, that are kept worked out; past that, all are forgotten."""
+_LONGEST = 1024  # bytes of a request that is kept
+_ASIDE = (b"content-length", b"transfer-encoding", b"origin", b"upgrade", b"expect", b"range")
 """Requests with one of these headers are looked at in full."""
+_FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto")
 
-Told = list[tuple[str, str]]
+_START = (
+    b"HTTP/1.1 %b\r\ndate: %%b\r\nx-request-id: %%b-%%x\r\nx-ratelimit-limit: %%d\r\nx-ratelimit-remaining: %%d\r\n"
+    b"x-ratelimit-reset: %%d\r\n%b\r\n"
+)
 
 
 class _Route:
     """What follows from the address and the credential's text."""
 
     __slots__ = (
-        "_answer",
-        "_headers",
+        "address",
         "credential",
         "extra",
         "front",
         "https",
         "in_query",
-        "key",
+        "kept",
         "path",
         "query",
         "quota",
+        "rendered",
         "secret",
         "slug",
+        "starts",
+        "strip",
     )
 
     def __init__(
@@ -60,92 +66,130 @@ class _Route:
         self.front, self.path, self.query, self.https = front, path, query, https
         self.secret, self.in_query, self.slug = secret, in_query, slug
         self.extra = fixed.OPEN if front.dialect.open and path.startswith(front.dialect.open) else ()
-        self.credential: Credential | None = None  # key and quota are this credential's
-        self.key: Any = None
+        self.credential: Credential | None = None  # the quota and the strip are this credential's …
         self.quota: tuple[str, str | None, Quota] = ("", None, Quota(0))
-        self._answer: Answer | None = None  # the headers are this answer's
-        self._headers: Told = []
+        self.address = ""  # … and of requests from here
+        self.strip: Strip | None = None
+        self.kept: Kept | None = None
+        self.rendered: Answer | None = None  # the starts are this answer's
+        self.starts: tuple[bytes, bytes] = (b"", b"")
 
-    def admit(self, credential: Credential, ctx: Ctx) -> bool:
+    def admit(self, credential: Credential) -> bool:
         """Whether this credential may ask here."""
         if self.slug is not None and self.slug != credential.slug:
             return False
         if self.in_query and not credential.storefront_only:
             return False
         self.credential, self.quota = credential, counted(credential, self.front.dialect)
-        self.key = answer_key(self.front.dialect, self.path, self.query, ctx)
+        self.kept = self.strip = None
         return True
 
-    def full(self, answer: Answer) -> Told:
-        """The headers of the whole answer that are the same each time."""
-        if self._answer is not answer:
-            self._headers = self._completed(full_headers(answer, self.in_query))
-            self._answer = answer
-        return self._headers
+    def answer(self, credential: Credential) -> Answer | None:
+        answers = self.front.answers
+        found = answers.use(self.kept)
+        if found is None:
+            key = answer_key(self.front.dialect, self.path, self.query, credential)
+            self.kept = answers.find(credential.tenant, key)
+            found = answers.use(self.kept)
+        return found
 
-    def short(self, answer: Answer) -> Told:
-        return self._completed(short_headers(answer, self.in_query))
+    def start(self, answer: Answer, unchanged: bool) -> bytes:
+        """The whole answer's status and headers, or those of the word that it is unchanged."""
+        if self.rendered is not answer:
+            full = self._start(b"200 OK", full_headers(answer, self.in_query))
+            self.starts = full, self._start(b"304 Not Modified", short_headers(answer, self.in_query))
+            self.rendered = answer
+        return self.starts[unchanged]
 
-    def _completed(self, sent: list[Header]) -> Told:
-        return [one for one in spelled(fixed.complete(sent, self.extra, "", self.https)) if one[0] != "x-request-id"]
+    def _start(self, status: bytes, sent: list[Header]) -> bytes:
+        whole = [one for one in fixed.complete(sent, self.extra, "", self.https) if one[0] != b"x-request-id"]
+        told = b"".join(b"%b: %b\r\n" % one for one in whole)
+        return _START % (status, told.replace(b"%", b"%%"))
+
+
+class _Sent:
+    """A request as it was sent, byte for byte."""
+
+    __slots__ = ("forwarded", "route", "tag")
+
+    def __init__(self, route: _Route, tag: bytes | None, forwarded: Mapping[str, str]) -> None:
+        self.route = route
+        self.tag = tag  # of the answer the client has already
+        self.forwarded = forwarded
 
 
 class AtOnce:
-    """`at_once(scope, proto)`: whether the request was answered here."""
-
     def __init__(self, gateway: Gateway, only_https: bool) -> None:
         self._gateway, self._only_https = gateway, only_https
+        self._proxies, self._direct = gateway.proxies, gateway.proxies.none
+        self._metrics, self._request_log, self._access_log = gateway.metrics, gateway.request_log, gateway.access_log
         self._routes: dict[tuple[Any, ...], _Route] = {}
+        self._sent: dict[bytes, _Sent] = {}
+        self._addresses: set[tuple[str, bytes]] = set()
+        self._second, self._date = 0, b""
 
-    def __call__(self, scope: Any, proto: Any) -> bool:
-        if scope.method != "GET":
-            return False
-        started, path = time.perf_counter(), scope.path
+    def repeated(self, raw: bytes, peer: str) -> bytes | None:
+        sent = self._sent.get(raw)
+        if sent is None:
+            return None
+        route = sent.route
+        if not self._direct:
+            peer, https = self._proxies.of(peer, False, sent.forwarded)
+            if https is not route.https:
+                return None
+        return self._answer(route, peer, sent.tag)
+
+    def parsed(self, path: str, query: bytes, headers: list[Header], peer: str) -> tuple[bytes, _Sent] | None:
         front = self._gateway.app_for(path)
-        if not isinstance(front, Front):
-            return False
-        pairs = scope.headers.items()
-        sent = dict(pairs)
-        if len(sent) != len(pairs):
-            return False
-        peer = scope.client.rpartition(":")[0].strip("[]")
-        address, https = self._gateway.proxies.of(peer, scope.scheme == "https", sent)
+        if not isinstance(front, Front) or not self._asked_before(path, query):
+            return None
+        given = dict(headers)
+        if len(given) != len(headers) or any(name in given for name in _ASIDE):
+            return None
+        forwarded = {name.decode(): given[name].decode("latin-1") for name in _FORWARDED if name in given}
+        address, https = self._proxies.of(peer, False, forwarded)
         if self._only_https and not https:
-            return False
-        query = scope.query_string
-        name = (path, query, https, sent.get("host"), sent.get("x-api-key"), sent.get("authorization"))
+            return None
+        name = (path, query, https, given.get(b"host"), given.get(b"x-api-key"), given.get(b"authorization"))
         kept = self._routes.get(name)
-        route = kept or self._route(front, path, query, https, sent)
+        route = kept or self._route(front, path, query, https, given)
         if route is None:
-            return False
-        for aside in _ASIDE:
-            if aside in sent:
-                return False
-        if "authorization" not in sent and "authorization" in scope.headers:
-            return False  # it is there, with a value that is not ASCII
-        visit = Visit({}, address, https, started)
-        found = self._found(route, visit)
-        if found is None:
-            return False
+            return None
+        sent = _Sent(route, given.get(b"if-none-match"), forwarded)
+        answer = self._answer(route, address, sent.tag)
+        if answer is None:
+            return None
         if kept is None:
             if len(self._routes) >= _MOST:
                 self._routes.clear()
             self._routes[name] = route
-        _tell(proto, route, visit, *found, sent.get("if-none-match"))
-        self._gateway.finish(visit, "GET", path)
-        return True
+        return answer, sent
 
-    def _route(self, front: Front, path: str, query: str, https: bool, sent: Mapping[str, str]) -> _Route | None:
+    def _asked_before(self, path: str, query: bytes) -> bool:
+        """What is asked for the first time can't be in memory: it is not worth another look here."""
+        address = path, query
+        if address in self._addresses:
+            return True
+        if len(self._addresses) >= _MOST:
+            self._addresses.clear()
+        self._addresses.add(address)
+        return False
+
+    def remember(self, raw: bytes, known: _Sent) -> None:
+        if len(raw) <= _LONGEST:
+            if len(self._sent) >= _MOST:
+                self._sent.clear()
+            self._sent[raw] = known
+
+    def _route(self, front: Front, path: str, query: bytes, https: bool, given: Mapping[bytes, bytes]) -> _Route | None:
         if not front.keeps(path, query):
             return None
-        host = sent.get("host")
-        slug, domain = self._gateway.hosts.names(None if host is None else host.encode())
+        slug, domain = self._gateway.hosts.names(given.get(b"host"))
         if domain is not None:
             return None
-        shown = {name.encode(): sent[name].encode() for name in ("authorization", "x-api-key") if name in sent}
-        scope: dict[str, Any] = {"query_string": query.encode()}
+        scope: dict[str, Any] = {"query_string": query}
         try:
-            who = presented(scope, shown, front.dialect.query_key)
+            who = presented(scope, given, front.dialect.query_key)
         except MerxError:
             return None
         if who.key is None or who.token is not None:
@@ -154,34 +198,52 @@ class AtOnce:
             slug = front.dialect.slug(path) or slug
         return _Route(front, path, scope["query_string"], https, who.key, who.in_query, slug)
 
-    def _found(self, route: _Route, visit: Visit) -> tuple[Answer, Verdict] | None:
+    def _answer(self, route: _Route, address: str, tag: bytes | None) -> bytes | None:
         """The answer, where all it takes is in memory; the request is then counted."""
-        front = route.front
-        gate, dialect = front.gate, front.dialect
+        started = time.perf_counter()
+        gate = route.front.gate
         credential = gate.keys.recall(route.secret)
         if credential is None or gate.limiter.shared is not None:
             return None
-        now = datetime.now(UTC)
-        if credential.expires_at is not None and credential.expires_at <= now:
+        if credential.expires_at is not None and credential.expires_at <= datetime.now(UTC):
             return None
-        ctx = credential.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
-        if credential is not route.credential and not route.admit(credential, ctx):
+        if credential is not route.credential and not route.admit(credential):
             return None
-        answer = front.answers.get(credential.tenant, route.key)
+        answer = route.answer(credential)
         if answer is None or answer.status != 200:
             return None
         verdict = gate.limiter.take(*route.quota)
         if not verdict.allowed:
             return None
-        visit.ctx, visit.credential, visit.dialect, visit.route = ctx, credential, dialect.name, answer.route
-        return answer, verdict
+        unchanged = tag is not None and matches(tag, answer.etag)
+        begun, number = numbered()
+        start = route.start(answer, unchanged)
+        now = time.time()
+        told = start % (self._dated(now), begun, number, verdict.limit, verdict.remaining, verdict.reset)
+        self._ended(route, address, 304 if unchanged else 200, number, now, time.perf_counter() - started)
+        return told if unchanged else told + answer.body
 
+    def _dated(self, now: float) -> bytes:
+        second = int(now)
+        if second != self._second:
+            self._second, self._date = second, formatdate(second, usegmt=True).encode()
+        return self._date
 
-def _tell(proto: Any, route: _Route, visit: Visit, answer: Answer, verdict: Verdict, seen: str | None) -> None:
-    mine = [("x-request-id", visit.id), *verdict.told()]
-    if seen is not None and matches(seen.encode(), answer.etag):
-        visit.status = 304
-        proto.response_empty(304, mine + route.short(answer))
-    else:
-        visit.status = 200
-        proto.response_bytes(200, mine + route.full(answer), answer.body)
+    def _ended(self, route: _Route, address: str, status: int, number: int, now: float, elapsed: float) -> None:
+        """What `Gateway.finish` does for every other request."""
+        dialect = route.front.dialect.name
+        self._metrics.observe(dialect, "GET", status, elapsed)
+        credential = route.credential
+        assert credential is not None
+        if self._request_log.wants(status):
+            answered = "" if route.rendered is None else route.rendered.route
+            ident, tenant = f"{birth()}-{number:x}", credential.tenant.hex
+            named = dialect, tenant, credential.actor, address
+            self._request_log.line(status, ident, "GET", route.path, answered, elapsed, *named)
+        if self._access_log is not None:
+            strip = route.strip
+            if strip is None or address is not route.address or status != strip.kind.status:
+                who = credential.tenant, credential.actor, credential.actor_id, address
+                strip = self._access_log.strip(*who, "GET", route.path, dialect, status)
+                route.strip, route.address = strip, address
+            self._access_log.add(strip, now, elapsed, number)

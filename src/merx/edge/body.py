@@ -13,13 +13,14 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
 
-from merx.edge.errors import HttpError
+from merx.edge.errors import INCOMPLETE, HttpError
 from merx.kernel.errors import Invalid, MerxError
 
 MAX_BODY = 1 << 20
@@ -46,11 +47,42 @@ _TYPES = {
     "uuid": "a UUID",
 }
 
+_SENTENCES = {
+    "Invalid decimal string": "Must be a number like 12.50.",
+    "Invalid RFC3339 encoded datetime": "Must be a date and time like 2024-01-15T10:30:00Z.",
+    "Expected `datetime` with a timezone component": "Must say its offset, like 2024-01-15T10:30:00Z.",
+    "Invalid RFC3339 encoded date": "Must be a date like 2024-01-15.",
+    "Invalid UUID": "Must be a UUID.",
+}
+SAID = "said"
+"""`Meta(pattern=…, extra={SAID: …})`: the sentence for people that goes with a pattern."""
+BLANK = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""What is blank, for a pattern's brackets; written out, because Python and JavaScript do not agree on what \\s is."""
+WRITTEN: dict[str, Any] = {"pattern": f"[^{BLANK}]", "extra": {SAID: "Must not be blank."}}
+"""`Meta(**WRITTEN)`: something in it can be seen."""
 REQUIRED = "This field is required."
 
 
 class _Duplicate(ValueError):
     pass
+
+
+async def whole(receive: Any, bound: int) -> bytes:
+    """An ASGI request's body. Raises HttpError: 413 past `bound` bytes, 400 where the client hung up before its end."""
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False) and len(message["body"]) <= bound:
+        raw: bytes = message["body"]
+        return raw
+    parts, size = [], 0
+    while message["type"] == "http.request":
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > bound:
+            raise HttpError(413, "payload_too_large", f"The body is larger than {bound >> 20} MiB.")
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await receive()
+    raise HttpError(400, "incomplete_body", INCOMPLETE)
 
 
 def malformed(message: str = "The body is not valid JSON.", code: str = "malformed_json") -> HttpError:
@@ -99,14 +131,15 @@ def _honest(raw: bytes) -> Any:
         text = raw.decode()
         if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
             raise malformed(f"The body is nested more than {MAX_DEPTH} levels deep.", "too_deep")
-        tree = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=Decimal)
+        long_digits = _LONG_DIGITS.search(raw) is not None
+        tree = (_HONEST_AND_LONG if long_digits else _HONEST).decode(text)
     except UnicodeDecodeError:
         raise malformed("The body is not valid UTF-8.") from None
     except _Duplicate as twice:
         raise malformed(f"The key {str(twice)!r} appears twice in one object.", "duplicate_key") from None
     except (ValueError, ArithmeticError, RecursionError):
         raise malformed() from None
-    if b"\\u" in raw or _LONG_DIGITS.search(raw):
+    if b"\\u" in raw or long_digits:
         faults: dict[str, list[str]] = {}
         for path, value in _leaves(tree, ""):
             if said := _unstorable(value):
@@ -126,6 +159,17 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _integer(text: str) -> int:
+    """Python itself stops at 4,300 digits, as if they were no number."""
+    return int(text) if len(text) <= 40 else MAX_INTEGER + 1
+
+
+_HONEST = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=Decimal)
+_HONEST_AND_LONG = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=Decimal, parse_int=_integer
+)
 
 
 def _depth(text: str) -> int:
@@ -271,7 +315,7 @@ def _collect(tree: Any, info: Any, wanted: Any, path: str, faults: dict[str, lis
         _check_decimals(msgspec.convert(tree, wanted, strict=True), tree, path, faults)
     except msgspec.ValidationError as wrong:
         deeper, said = _told(wrong)
-        faults.setdefault(_below(path, deeper), []).append(said)
+        faults.setdefault(_below(path, deeper), []).append(instead(str(wrong), wanted) or said)
 
 
 def _plain(info: Any, value: Any) -> Any:
@@ -314,10 +358,40 @@ def _told(wrong: msgspec.ValidationError) -> tuple[str, str]:
     return path, sentence(text)
 
 
+def instead(text: str, wanted: Any) -> str | None:
+    """What the field does take, where its type says so: its values, or a pattern's own sentence (`SAID`)."""
+    if text.startswith("Invalid enum value"):
+        values = list(dict.fromkeys(_values(wanted)))
+        return f"Must be one of {', '.join(values)}." if values else None
+    if text.startswith("Expected `str` matching regex"):
+        return next((said for pattern, said in _patterns(wanted) if repr(pattern) in text), None)
+    return None
+
+
+def _values(hint: Any) -> Iterator[str]:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        yield from (str(member.value) for member in hint)
+    elif get_origin(hint) is Literal:
+        yield from map(str, get_args(hint))
+    else:
+        for inner in get_args(hint):
+            yield from _values(inner)
+
+
+def _patterns(hint: Any) -> Iterator[tuple[str, str]]:
+    for one in get_args(hint):
+        if not isinstance(one, msgspec.Meta):
+            yield from _patterns(one)
+        elif one.pattern and one.extra and SAID in one.extra:
+            yield one.pattern, one.extra[SAID]
+
+
 def sentence(text: str) -> str:
     """msgspec's words for people: 'Expected `int`, got `str`' becomes 'Must be a whole number, not text.'"""
     if found := re.fullmatch(r"Expected `([^`]+)`, got `([^`]+)`", text):
         wanted = " or ".join(_TYPES.get(one.strip(), one.strip()) for one in found[1].split("|"))
+        if found[2] in ("float", "decimal"):
+            return f"Must be {wanted}."  # a number too, but not a whole one
         return f"Must be {wanted}, not {_TYPES.get(found[2], found[2])}."
     if found := re.fullmatch(r"Expected `(str|array|object|int|float|decimal)` of length (.+)", text):
         unit = "characters" if found[1] == "str" else "entries"
@@ -330,4 +404,5 @@ def sentence(text: str) -> str:
         return f"{found[1]} is not one of the values this field takes."
     if text.startswith("Expected `str` matching regex"):
         return "Is not written the way this field needs it."
-    return text if text.endswith(".") else f"{text}."
+    text = text.rstrip(".")
+    return _SENTENCES.get(text, f"{text}.")

@@ -22,6 +22,10 @@ class Proxies:
         self._networks = tuple(networks)
         self._trusted = lru_cache(4096)(self._look_up)
 
+    @property
+    def none(self) -> bool:
+        return not self._networks
+
     def _look_up(self, text: str) -> bool:
         try:
             address = ip_address(text)
@@ -31,18 +35,19 @@ class Proxies:
             address = address.ipv4_mapped
         return any(address in network for network in self._networks if network.version == address.version)
 
-    def client(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> tuple[str, bool]:
+    def client(self, scope: Mapping[str, Any]) -> tuple[str, bool]:
         """(address, whether the client came over TLS)"""
         peer = scope.get("client")
         address: str = peer[0] if peer else ""
         https = scope.get("scheme") == "https"
         if not self._networks or not self._trusted(address):
             return address, https
-        sent = {
-            name: headers[name.encode()].decode("latin-1")
-            for name in ("x-forwarded-for", "x-forwarded-proto")
-            if name.encode() in headers
-        }
+        sent: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            if name in (b"x-forwarded-for", b"x-forwarded-proto"):
+                # Some proxies add a line of their own; several lines are one list (RFC 9110, 5.3).
+                known, text = name.decode(), value.decode("latin-1")
+                sent[known] = f"{sent[known]},{text}" if known in sent else text
         return self.of(address, https, sent)
 
     def of(self, address: str, https: bool, sent: Mapping[str, str]) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 from litestar.types import ASGIApp
 
 from merx.core.auth.model import Credential
-from merx.edge import shared
+from merx.edge import figures, shared
 from merx.edge.answers import AnswerCache, KeyMemory
 from merx.edge.app import Dialect, dialect_app
 from merx.edge.direct import Direct
@@ -26,6 +26,7 @@ from merx.runtime import Runtime
 log = logging.getLogger("merx.edge")
 
 POLL_SECONDS = 0.25
+PUBLISH_SECONDS = 1.0
 
 
 class Edge:
@@ -46,7 +47,7 @@ class Edge:
         self.keys: KeyMemory[Credential] = KeyMemory(shared=memory)
         self.limiter = Limiter(counter, rt.settings.workers, memory=memory)
         self.gate = Gate(rt, authority, self.limiter, self.keys)
-        self.metrics = metrics or Metrics()
+        self.metrics = metrics or Metrics(figures.made())
         self.metrics.gauge("merx_answers_bytes", "Bytes of catalogue answers in memory.", lambda: self.answers.size)
         self.metrics.counter("merx_answers_hits", "Catalogue answers given from memory.", lambda: self.answers.hits)
         self.metrics.counter("merx_answers_misses", "Catalogue answers computed.", lambda: self.answers.misses)
@@ -78,16 +79,28 @@ class Edge:
             self.keys.confirm((), {}, asked)
 
     async def run(self) -> None:
-        """Polls until cancelled."""
+        """Polls until cancelled. A database that is away is told of once, and once when it is back."""
+        away = False
         while True:
             try:
                 async with asyncio.timeout(2):
                     await self.poll()
-            except (MerxError, TimeoutError) as away:
-                log.warning("versions could not be read", extra={"reason": type(away).__name__})
+                if away:
+                    log.warning("versions are read again")
+                away = False
+            except (MerxError, TimeoutError) as wrong:
+                if not away:
+                    log.warning("versions can't be read", extra={"reason": type(wrong).__name__})
+                away = True
             except Exception as bug:
                 log.error("versions could not be read", exc_info=bug)
             await asyncio.sleep(POLL_SECONDS)
+
+    async def publish(self) -> None:
+        """Shows the other processes this one's figures, until cancelled."""
+        while True:
+            self.metrics.publish()
+            await asyncio.sleep(PUBLISH_SECONDS)
 
 
 def live() -> Asset:

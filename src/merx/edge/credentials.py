@@ -8,9 +8,10 @@ request here, so that no link, log or cache ever holds it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
+
+import msgspec
 
 from merx.edge.errors import HttpError
 from merx.kernel.errors import Unauthenticated
@@ -19,8 +20,7 @@ MAX_CREDENTIAL = 4096
 _KEY_PREFIXES = ("pk_", "sk_")
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(msgspec.Struct, frozen=True):
     """What a request carries, unverified."""
 
     key: str | None = None
@@ -51,8 +51,8 @@ def presented(scope: dict[str, Any], headers: Mapping[bytes, bytes], query_key: 
         )
         if key is not None
     ]
-    if query is not None and keys:
-        raise HttpError(400, "ambiguous_credentials", "Send the API key in a header or in the address, not in both.")
+    if query is not None and any(key != query for key in keys):
+        raise HttpError(400, "ambiguous_credentials", "Header and address carry different keys; send one.")
     if len(keys) == 2 and keys[0] != keys[1]:
         raise HttpError(400, "ambiguous_credentials", "Authorization and X-API-Key carry different keys; send one.")
     key = query if query is not None else (keys[0] if keys else None)

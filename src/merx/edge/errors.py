@@ -6,7 +6,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.exceptions import (
+    HTTPException,
+    InternalServerException,
+    MethodNotAllowedException,
+    ValidationException,
+)
 
 from merx.kernel.errors import Kind, MerxError
 
@@ -46,6 +51,8 @@ _KIND_OF = {
     503: Kind.BUSY,
 }
 
+INCOMPLETE = "The connection ended before the body did."
+
 _SAID = {
     400: ("bad_request", "The request can't be understood."),
     404: ("not_found", "There is nothing at this address."),
@@ -66,6 +73,8 @@ def as_error(exc: BaseException, request_id: str = "") -> MerxError:
         return exc
     if isinstance(exc, ValidationException):
         return HttpError(400, "bad_request", _SAID[400][1], fields=_fields(exc.extra))
+    if isinstance(exc, InternalServerException) and "disconnected" in exc.detail:
+        return HttpError(400, "incomplete_body", INCOMPLETE)
     if isinstance(exc, HTTPException) and exc.status_code < 500:
         code, message = _SAID.get(exc.status_code, ("bad_request", _SAID[400][1]))
         headers = {"Allow": allow(exc)} if isinstance(exc, MethodNotAllowedException) else {}

@@ -13,6 +13,7 @@ from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.types import Receive, Scope, Send
 from litestar.utils import normalize_path
 
+from merx.core.auth.model import Credential
 from merx.edge import headers as fixed
 from merx.edge.answers import Answer, AnswerCache, etag_of
 from merx.edge.app import Dialect, failure
@@ -51,6 +52,21 @@ class Front:
             await self._serve(scope, receive, send, visit, path)
         except MerxError as error:
             await self._answer_error(scope, receive, send, await self._counted(visit, error))
+        finally:
+            if visit.shop is None:
+                await self._place(scope, visit, path)
+
+    async def _place(self, scope: Any, visit: Visit, path: str) -> None:
+        """Whose log a request stands in that was refused for its credential, or before anybody looked at one: the
+        shop's that its address names."""
+        if scope["method"] == "OPTIONS" or visit.status >= 500 or path.rstrip("/") in self.dialect.unasked:
+            return  # where the database is away, it is not waited for a second time
+        with contextlib.suppress(MerxError):
+            tenant = await self.gate.tenant_of(self._slug(visit, path), visit.host_domain)
+            visit.shop = None if tenant is None else Ctx(tenant, source=self.dialect.name, request_id=visit.id)
+
+    def _slug(self, visit: Visit, path: str) -> str | None:
+        return (None if self.dialect.slug is None else self.dialect.slug(path)) or visit.host_slug
 
     async def _serve(self, scope: Any, receive: Receive, send: Send, visit: Visit, path: str) -> None:
         method = scope["method"]
@@ -59,7 +75,7 @@ class Front:
         if method == "OPTIONS":
             return await self._options(scope, send, visit, path)
         if method == "HEAD":
-            scope["method"], send = "GET", _without_body(send)
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         if len(path) + len(scope["query_string"]) > MAX_PATH:
             raise HttpError(414, "address_too_long", "The address is longer than 8 KiB.")
         if "\0" in path:
@@ -87,8 +103,7 @@ class Front:
     async def _by_origin(self, visit: Visit, path: str) -> None:
         """What a page of this origin may read, where the address alone tells the shop: so for what is asked
         beforehand, and for what is refused before anybody knows who asks."""
-        slug = (None if self.dialect.slug is None else self.dialect.slug(path)) or visit.host_slug
-        tenant = await self.gate.tenant_of(slug, visit.host_domain)
+        tenant = await self.gate.tenant_of(self._slug(visit, path), visit.host_domain)
         if tenant is not None:
             visit.extra = await self.gate.cross_origin(visit, tenant)
 
@@ -98,8 +113,8 @@ class Front:
             who = presented(scope, visit.headers, self.dialect.query_key)
         except Unauthenticated as refused:
             visit.denied, who = refused, NOTHING
-        if self.dialect.slug is not None:
-            visit.host_slug = self.dialect.slug(path) or visit.host_slug
+        visit.keyed = who.key is not None
+        visit.host_slug = self._slug(visit, path)
         if visit.host_domain is not None:
             await self.gate.place(visit)
         if visit.denied is None and not (from_memory and self.gate.recall(visit, who, self.dialect)):
@@ -112,7 +127,7 @@ class Front:
 
     # ---- catalogue reads
 
-    def keeps(self, path: str, query: str) -> bool:
+    def keeps(self, path: str, query: bytes) -> bool:
         """Whether a GET of this address is an ordinary catalogue read, which needs nothing but memory."""
         dialect = self.dialect
         return (
@@ -246,7 +261,7 @@ def _without_body(send: Send) -> Send:
     return headless
 
 
-def answer_key(dialect: Dialect, path: str, query: bytes, ctx: Ctx) -> Hashable:
+def answer_key(dialect: Dialect, path: str, query: bytes, ctx: Ctx | Credential) -> Hashable:
     """It does not tell a caller apart from another of the same kind, and the answer must not either."""
     return (dialect.name, path, query, ctx.actor, ctx.scopes)
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from merx.core.auth.model import Credential
 from merx.core.tenants.model import Origins
@@ -116,7 +117,7 @@ class Gate:
             if refused.kind not in _ABOUT_WHO:
                 raise
             visit.denied, visit.credential, visit.ctx = refused, None, None
-            if who.token is not None and refused.kind is Kind.UNAUTHENTICATED:
+            if who.token is not None:
                 with contextlib.suppress(Unauthenticated, Forbidden, NotFound):
                     visit.shop = (await self._caller(visit, replace(who, token=None), dialect))[1]
 

@@ -14,6 +14,7 @@ from typing import Any
 from litestar.types import ASGIApp
 
 from merx.edge import headers as fixed
+from merx.edge.access_log import AccessLog
 from merx.edge.client import Hosts, Proxies
 from merx.edge.metrics import Metrics
 from merx.edge.request_log import RequestLog
@@ -22,8 +23,6 @@ from merx.edge.visit import SCOPE_KEY, Visit
 log = logging.getLogger("merx.edge")
 
 Lifespan = Callable[[Any, Any, Any], Awaitable[None]]
-Ended = Callable[[Visit, str, str, float], None]
-"""Told of each request that has ended: (visit, method, path, seconds). It must cost next to nothing."""
 MAX_IN_FLIGHT = 2000
 SITE_KEY = "merx.site"
 """In the scope: the gateway itself, for a page that asks the APIs beside it."""
@@ -40,16 +39,16 @@ class Gateway:
         hosts: Hosts,
         request_log: RequestLog,
         metrics: Metrics,
-        ended: Ended | None = None,
+        access_log: AccessLog | None = None,
     ) -> None:
         ordered = sorted(mounts, key=lambda mount: -len(mount[0].rstrip("/")))
         self._mounts = [(prefix.rstrip("/"), prefix.rstrip("/") + "/", app) for prefix, app in ordered]
+        self.exact = frozenset(exact for exact, _, _ in self._mounts)
         self._fallback = fallback
         self.app_for = lru_cache(4096)(self._app_for)
         self._lifespan = lifespan
         self.proxies, self.hosts = proxies, hosts
-        self._log, self._metrics = request_log, metrics
-        self._ended = ended
+        self.request_log, self.metrics, self.access_log = request_log, metrics, access_log
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -59,12 +58,12 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1000})
             return
         headers = dict(scope["headers"])
-        address, https = self.proxies.client(scope, headers)
+        address, https = self.proxies.client(scope)
         visit = scope[SCOPE_KEY] = Visit(headers, address, https)
         scope[SITE_KEY] = self
         visit.host_slug, visit.host_domain = self.hosts.names(headers.get(b"host"))
         method, path, outgoing = scope["method"], scope["path"], _Outgoing(visit, send)
-        metrics = self._metrics
+        metrics = self.metrics
         metrics.in_flight += 1
         try:
             if metrics.in_flight > MAX_IN_FLIGHT:
@@ -85,10 +84,10 @@ class Gateway:
     def finish(self, visit: Visit, method: str, path: str) -> None:
         """The last thing done for every request, however it was answered."""
         elapsed = time.perf_counter() - visit.started
-        self._metrics.observe(visit.dialect, method, visit.status, elapsed)
-        self._log.write(visit, method, path, elapsed)
-        if self._ended is not None:
-            self._ended(visit, method, path, elapsed)
+        self.metrics.observe(visit.dialect, method, visit.status, elapsed)
+        self.request_log.write(visit, method, path, elapsed)
+        if self.access_log is not None:
+            self.access_log.note(visit, method, path, elapsed)
 
     def _app_for(self, path: str) -> ASGIApp:
         for exact, below, app in self._mounts:

@@ -54,6 +54,8 @@ def preflight(answer: tuple[Header, ...], methods: str, more: tuple[str, ...]) -
 def complete(sent: list[Header], more: tuple[Header, ...], request_id: str, https: bool) -> list[Header]:
     """`sent` with what it lacks."""
     names = {name for name, _ in sent}
+    if more and more[-1] is _BY_ORIGIN and b"vary" in names:
+        sent, more = [_by_origin(header) for header in sent], more[:-1]
     found = [*sent, (b"x-request-id", request_id.encode()), *more]
     for header in DEFAULTS:
         if header[0] not in names:
@@ -61,3 +63,9 @@ def complete(sent: list[Header], more: tuple[Header, ...], request_id: str, http
     if https:
         found.append(HSTS)
     return found
+
+
+def _by_origin(header: Header) -> Header:
+    """One Vary that names everything, instead of two."""
+    name, value = header
+    return header if name != b"vary" or b"Origin" in value else (name, value + b", Origin")

@@ -27,7 +27,7 @@ log = logging.getLogger("merx.edge.idempotency")
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _DETERMINED = (Kind.REFUSED, Kind.CONFLICT, Kind.DECLINED, Kind.NOT_FOUND)
-_KEPT_HEADERS = (b"content-type", b"location")
+_KEPT_HEADERS = (b"content-type", b"location", b"etag")
 _MAX_KEPT = 256 << 10
 
 
@@ -48,6 +48,10 @@ class Idempotency:
         if isinstance(found, Remembered):
             visit.replayed = True
             return await _replay(send, found)
+        if visit.ctx is not None:
+            visit.once = service.under(visit.ctx, found)
+            if scope["method"] == "POST":  # a PATCH says what is to be: twice is the same
+                visit.ctx = visit.once
         await self._first(app, scope, body, send, visit, ctx, found)
         return None
 
@@ -80,7 +84,8 @@ class Idempotency:
             else:
                 await service.finish(visit.rt, ctx, claim, answer)
         except Exception as lost:
-            # The work is done and its answer true. A retry after the lease runs it again, which its natural keys allow.
+            # The work is done and its answer true. A retry after the lease is told that the answer is lost, or runs it
+            # again where natural keys find the first one's work.
             log.warning("an idempotency key was left to its lease", extra={"reason": type(lost).__name__})
 
 

@@ -28,6 +28,7 @@ from merx.edge.app import Quota
 from merx.edge.client import address_bucket
 from merx.edge.shared import Shared, SharedWindow
 from merx.kernel.errors import Limited
+from merx.kernel.spans import OPEN, Span
 from merx.runtime import Runtime
 from merx.settings import WrongSetting
 
@@ -35,6 +36,7 @@ log = logging.getLogger("merx.edge.limits")
 
 MINUTE, DAY = 60, 86_400
 FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS = 10, 300  # of one account from one address
+SIGN_UPS, SIGN_UPS_SECONDS = 60, 60  # from one address
 SHARED_SECONDS = 0.25  # a shared counter slower than this is treated as away
 REST_SECONDS = 2.0  # how long an absent shared counter is left alone
 _MAX_SUBJECTS = 200_000
@@ -65,14 +67,6 @@ class Verdict(msgspec.Struct, frozen=True):
             (b"x-ratelimit-remaining", b"%d" % self.remaining),
             (b"x-ratelimit-reset", b"%d" % self.reset),
         )
-
-    def told(self) -> list[tuple[str, str]]:
-        """The headers as text."""
-        return [
-            ("x-ratelimit-limit", str(self.limit)),
-            ("x-ratelimit-remaining", str(self.remaining)),
-            ("x-ratelimit-reset", str(self.reset)),
-        ]
 
     def refusal(self) -> Limited:
         return Limited(
@@ -148,7 +142,7 @@ class Limiter:
                 log.warning("the shared limiter is away; counting locally", extra={"reason": type(away).__name__})
                 self._resting_until = now + REST_SECONDS
             else:
-                return self._judge(wanted, spent, now)
+                return self._judge(wanted, spent, int(self._clock()))  # a second may have begun meanwhile
         part = Quota(
             -(-quota.minute // self._part), None if quota.day is None else -(-quota.day // self._part), quota.tenant
         )
@@ -209,7 +203,9 @@ class Limiter:
             raise _too_often(ends - int(self._clock()))
 
     @contextlib.asynccontextmanager
-    async def attempt(self, bucket: str, ceiling: int, seconds: int, failure: type[Exception]) -> AsyncIterator[None]:
+    async def attempt(
+        self, bucket: str, ceiling: int, seconds: int, failure: type[Exception] | tuple[type[Exception], ...]
+    ) -> AsyncIterator[None]:
         """The block is one attempt. It counts beforehand, so that attempts made at once do not slip through together,
         and is given back unless it ends in `failure`."""
         count, ends = await self._add(bucket, seconds, 1)
@@ -225,12 +221,18 @@ class Limiter:
             raise
         await self._give_back(bucket, seconds)
 
-    def sign_in(self, account: str, address: str) -> AbstractAsyncContextManager[None]:
-        """One attempt to sign in to `account` from this address; only wrong passwords count. The account goes into the
-        bucket's name as a digest, because counters may lie in a shared store."""
+    def sign_in(
+        self, account: str, address: str, failure: type[Exception] = WrongPassword
+    ) -> AbstractAsyncContextManager[None]:
+        """One attempt at the password of `account` from this address; only what ends in `failure` counts. The account
+        goes into the bucket's name as a digest, because counters may lie in a shared store."""
         digest = blake2b(account.strip().lower().encode("utf-8", "replace"), digest_size=16).hexdigest()
         bucket = f"signin:{digest}:{address_bucket(address)}"
-        return self.attempt(bucket, FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS, WrongPassword)
+        return self.attempt(bucket, FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS, failure)
+
+    async def sign_up(self, address: str) -> None:
+        """One account opened from this address, wherever."""
+        await self.spend(f"signup:{address_bucket(address)}", SIGN_UPS, SIGN_UPS_SECONDS)
 
     async def _add(self, bucket: str, seconds: int, amount: int) -> Spent:
         now = int(self._clock())
@@ -300,10 +302,13 @@ class _Batched:
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self._waiting: list[tuple[Sequence[Hit], asyncio.Future[list[Spent]]]] = []
+        self._first: Span | None = None  # in a trace the statement stands beneath the first who waits for it
         self._task: asyncio.Task[None] | None = None
 
     async def add(self, hits: Sequence[Hit], now: int) -> list[Spent]:
         answer: asyncio.Future[list[Spent]] = asyncio.get_running_loop().create_future()
+        if not self._waiting:
+            self._first = OPEN.get()
         self._waiting.append((hits, answer))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(now))
@@ -316,6 +321,7 @@ class _Batched:
 
     async def _run(self, now: int) -> None:
         while self._waiting:
+            OPEN.set(self._first)
             batch, self._waiting = self._waiting, []
             try:
                 async with asyncio.timeout(SHARED_SECONDS):
@@ -365,7 +371,7 @@ class RedisCounter:
             import redis  # noqa: F401
             from limits.aio.storage import RedisStorage
         except ImportError:
-            raise WrongSetting("MERX_REDIS_URL needs the package redis: install merx[redis].") from None
+            raise WrongSetting("MERX_REDIS_URL needs the package redis: install it.") from None
         self._storage = RedisStorage(f"async+{url}", implementation="redispy")
 
     async def add(self, hits: Sequence[Hit], now: int) -> list[Spent]:

@@ -39,6 +39,7 @@ _SAID = {
     422: "The request is well formed but can't be carried out",
     429: "Too many requests; Retry-After says when to try again",
     500: "A fault of the server",
+    502: "Somebody else's server gave no answer; Retry-After says when to try again",
     503: "Busy; Retry-After says when to try again",
 }
 _RATE_HEADERS = {
@@ -64,7 +65,8 @@ class Document:
         for path, handler in found:
             shown = path.removeprefix(dialect.server)
             for method in sorted(handler.http_methods):
-                paths.setdefault(shown, {})[method.lower()] = _operation(dialect, shown, method, handler, schemas)
+                told = _operation(dialect, shown, method, handler, schemas, kept=_from_memory(dialect, method, path))
+                paths.setdefault(shown, {})[method.lower()] = told
         security: list[dict[str, list[str]]] = [{name: []} for name in dialect.security]
         return {
             "openapi": "3.1.0",
@@ -173,8 +175,15 @@ def _resolved(components: Mapping[str, Any], schema: Any) -> Any:
     return schema
 
 
+def _from_memory(dialect: Dialect, method: str, path: str) -> bool:
+    """Whether the edge answers it from memory, with an ETag."""
+    full = path.rstrip("/") + "/"  # an address means the same with and without it
+    reads = dialect.catalogue(full) if dialect.catalogue is not None else full.startswith(dialect.cached)
+    return method == "GET" and reads
+
+
 def _operation(
-    dialect: Dialect, path: str, method: str, handler: HTTPRouteHandler, schemas: Mapping[Any, Any]
+    dialect: Dialect, path: str, method: str, handler: HTTPRouteHandler, schemas: Mapping[Any, Any], *, kept: bool
 ) -> dict[str, Any]:
     data = handler.parsed_fn_signature.parameters.get("data")
     told = inspect.cleandoc(handler.description or handler.fn.__doc__ or "")
@@ -184,12 +193,14 @@ def _operation(
         "summary": str(handler.summary or " ".join(summary.split())),
         "tags": sorted(handler.tags or ()),
         "parameters": _parameters(path, method, handler, schemas),
-        "responses": _responses(dialect, method, handler, schemas),
+        "responses": _responses(dialect, method, handler, schemas, kept),
     }
     if more:
         found["description"] = more
     if handler.opt.get("public"):
         found["security"] = []
+    elif handler.opt.get("at_host"):  # where the host names the shop, nothing else is needed
+        found["security"] = [{}, *({scheme: []} for scheme in dialect.security)]
     elif schemes := handler.opt.get("schemes"):
         found["security"] = [{scheme: []} for scheme in schemes]
     if data is not None:
@@ -236,21 +247,22 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**rest, **kinds[0]} if len(kinds) == 1 else {**rest, **({"anyOf": kinds} if kinds else {})}
 
 
-def _responses(dialect: Dialect, method: str, handler: HTTPRouteHandler, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+def _responses(
+    dialect: Dialect, method: str, handler: HTTPRouteHandler, schemas: Mapping[Any, Any], kept: bool
+) -> dict[str, Any]:
     rate = {name: {"description": said, "schema": {"type": "integer"}} for name, said in _RATE_HEADERS.items()}
     answers = handler.opt.get("answers") or _returns(handler)
-    given = {
-        name: {"description": said, "schema": {"type": "string"}} for name, said in handler.opt.get("gives", {}).items()
-    }
+    gives = {**({"ETag": "Changes with the answer; for If-None-Match"} if kept else {}), **handler.opt.get("gives", {})}
+    given = {name: {"description": said, "schema": {"type": "string"}} for name, said in gives.items()}
     good: dict[str, Any] = {"description": _SAID.get(handler.status_code, "OK"), "headers": {**rate, **given}}
     if answers is not None and handler.status_code != 204:
         good["content"] = {handler.opt.get("answers_media", "application/json"): {"schema": schemas[answers]}}
     found = {str(handler.status_code): good}
     if method == "GET" and "ETag" in given:
-        found["304"] = {"description": _SAID[304], "headers": good["headers"]}
+        found["304"] = {"description": _SAID[304], "headers": {**rate, "ETag": given["ETag"]}}
     for status in sorted(handler.opt.get("refuses") or _usual(dialect, handler)):
         headers = dict(rate)
-        if status in (429, 503):
+        if status in (429, 502, 503):
             headers["Retry-After"] = {"description": "Seconds to wait", "schema": {"type": "integer"}}
         if status == 405:
             headers["Allow"] = {"description": "The methods it takes", "schema": {"type": "string"}}
@@ -261,11 +273,13 @@ def _responses(dialect: Dialect, method: str, handler: HTTPRouteHandler, schemas
 
 def _usual(dialect: Dialect, handler: HTTPRouteHandler) -> set[int]:
     """The statuses of errors that the edge itself may give this operation."""
-    statuses = {400, 404, 405, 429, 500, 503, *handler.opt.get("errors", ())}
+    statuses = {400, 404, 405, 414, 429, 500, 503, *handler.opt.get("errors", ())}
     if not handler.opt.get("public"):
         statuses |= {401, 403}
     if handler.opt.get("asks"):
         statuses.add(dialect.invalid_status)
+    if not handler.http_methods.isdisjoint({"POST", "PATCH"}):
+        statuses.add(409)  # a request with its idempotency key is still at work
     if handler.parsed_fn_signature.parameters.get("data") is not None:
         statuses |= {409, 413, 415, dialect.invalid_status}
     return statuses

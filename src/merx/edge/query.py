@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 from msgspec import inspect
 
-from merx.edge.body import sentence
+from merx.edge.body import instead, sentence
 from merx.edge.errors import HttpError
 from merx.kernel import ids
 from merx.kernel.errors import Invalid
@@ -104,7 +104,8 @@ def _invalid(
         try:
             msgspec.convert(value, parameters[wire].hint, strict=True)
         except msgspec.ValidationError as wrong:
-            faults.setdefault(wire, []).append(sentence(_WHERE.sub("", str(wrong))))
+            text, hint = str(wrong), parameters[wire].hint
+            faults.setdefault(wire, []).append(instead(text, hint) or sentence(_WHERE.sub("", text)))
     first = next(iter(faults), "query")
     return Invalid(f"{first}: {faults.get(first, ['is wrong'])[0]}", fields=faults)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import Any
 
 import msgspec
 
@@ -22,6 +21,11 @@ _DOUBTFUL = re.compile(r"@|eyJ|(?:[prs]k|p[im]|seti|whsec|mac|mcs|mpr|mrt)_")
 """What an address may hold that is no part of it: somebody's e-mail, a key or a token put in the wrong place."""
 
 
+def presentable(path: str) -> str:
+    """A path without what should not stand in it."""
+    return redact(path) if _DOUBTFUL.search(path) else path
+
+
 class RequestLog:
     def __init__(self, writer: LineWriter, level: str = "info") -> None:
         self._writer = writer
@@ -29,40 +33,56 @@ class RequestLog:
         self._second = 0
         self._stamp = b""
 
-    def write(self, visit: Visit, method: str, path: str, elapsed: float) -> None:
-        status = visit.status
-        if status >= 500:
-            level, name = logging.ERROR, b"error"
-        elif status >= 400:
-            level, name = logging.WARNING, b"warning"
-        else:
-            level, name = logging.INFO, b"info"
+    def wants(self, status: int) -> bool:
+        """Whether a request that ended so leaves a line."""
         # A refused request is the client's affair: with `warning` set, only what was our fault is shown.
-        if level < self._level or (self._level == logging.WARNING and status < 500):
+        return status >= 500 or (self._level < logging.WARNING and (status >= 400 or self._level <= logging.INFO))
+
+    def write(self, visit: Visit, method: str, path: str, elapsed: float) -> None:
+        if not self.wants(visit.status):
             return
-        if _DOUBTFUL.search(path):
-            path = redact(path)
         ctx = visit.ctx
-        tenant: Any = "" if ctx is None else ctx.tenant.hex
-        actor: Any = "" if ctx is None else ctx.actor
-        error = b"" if visit.error is None else b',"code":' + _encode(visit.error.code)
+        tenant, actor = ("", "") if ctx is None else (ctx.tenant.hex, ctx.actor)
+        code = "" if visit.error is None else visit.error.code
+        who = visit.dialect, tenant, actor, visit.address
+        self.line(visit.status, visit.id, method, path, visit.route, elapsed, *who, code=code, trace=visit.trace)
+
+    def line(
+        self,
+        status: int,
+        request_id: str,
+        method: str,
+        path: str,
+        route: str,
+        elapsed: float,
+        dialect: str,
+        tenant: str,
+        actor: str,
+        address: str,
+        code: str = "",
+        trace: str = "",
+    ) -> None:
+        name = b"error" if status >= 500 else b"warning" if status >= 400 else b"info"
+        more = b',"code":' + _encode(code) if code else b""
+        if trace:
+            more += b',"trace_id":"%b"' % trace.encode()
         self._writer.write(
             b'{"timestamp":"%b","level":"%b","event":"request","request_id":"%b","method":%b,"path":%b,"route":%b,'
             b'"status":%d,"ms":%.2f,"dialect":"%b","tenant":"%b","actor":"%b","address":"%b"%b}\n'
             % (
                 self._now(),
                 name,
-                visit.id.encode(),
+                request_id.encode(),
                 _encode(method),
-                _encode(path),
-                _encode(visit.route),
+                _encode(presentable(path)),
+                _encode(route),
                 status,
                 elapsed * 1000,
-                visit.dialect.encode(),
+                dialect.encode(),
                 tenant.encode(),
                 actor.encode(),
-                visit.address.encode(),
-                error,
+                address.encode(),
+                more,
             )
         )
 

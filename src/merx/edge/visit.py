@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SCOPE_KEY = "merx.visit"
 
 _BIRTH = os.urandom(6).hex()
+_BIRTH_BYTES = _BIRTH.encode()
 _COUNT = itertools.count(1)
 
 
@@ -30,12 +31,15 @@ class Visit:
     host_domain: str | None = None  # the host, where it is not one of ours: perhaps a shop's own
     dialect = ""
     route = ""
+    trace = ""  # its id, where traces are recorded
     status = 0
     rt: Runtime | None = None
     limiter: Limiter | None = None
     credential: Credential | None = None
     ctx: Ctx | None = None
-    shop: Ctx | None = None  # the shop that host or key name, even where a token beside them is stale
+    once: Ctx | None = None  # under an idempotency key the caller whose transactions note that they took effect
+    shop: Ctx | None = None  # the shop that host or key name, even where a token beside them is not accepted
+    keyed = False  # an API key came along, which names its shop as a host does
     denied: MerxError | None = None  # why the credential was not accepted; raised where one is needed
     rate: tuple[tuple[bytes, bytes], ...] = ()
     extra: tuple[tuple[bytes, bytes], ...] = ()
@@ -44,7 +48,8 @@ class Visit:
     max_body = 1 << 20  # what this address takes
 
     def __init__(self, headers: Mapping[bytes, bytes], address: str, https: bool, started: float | None = None) -> None:
-        self.id = f"{_BIRTH}-{next(_COUNT):x}"
+        self.number = next(_COUNT)
+        self.id = f"{_BIRTH}-{self.number:x}"
         self.started = time.perf_counter() if started is None else started
         self.headers = headers
         self.address = address
@@ -64,10 +69,21 @@ def visit_of(scope: Mapping[str, Any]) -> Visit:
     return visit
 
 
+def numbered() -> tuple[bytes, int]:
+    """What a request's id is spelled from, for one that is answered without a visit."""
+    return _BIRTH_BYTES, next(_COUNT)
+
+
+def birth() -> str:
+    """What the ids of this process's requests begin with; then comes `-` and a number in hexadecimal."""
+    return _BIRTH
+
+
 def forked() -> None:
     """A new process must not repeat its parent's request ids."""
-    global _BIRTH
+    global _BIRTH, _BIRTH_BYTES
     _BIRTH = os.urandom(6).hex()
+    _BIRTH_BYTES = _BIRTH.encode()
 
 
 os.register_at_fork(after_in_child=forked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -21,6 +22,15 @@ class ActorKind(StrEnum):
     SYSTEM = "system"  # worker, command line, demo
 
 
+class Closing(msgspec.Struct, frozen=True):
+    """A statement that travels with the commit of each of a request's transactions of this tenant. Its last argument is
+    added there: whether the transaction writes still more with its commit. By dividing by zero it undoes them."""
+
+    tenant: TenantId
+    sql: str
+    args: tuple[Any, ...]
+
+
 class Ctx(msgspec.Struct, frozen=True):
     """`scopes` is the whole of what the caller may do: a role's permissions, or the scopes of a key or token.
     `"*"` grants everything inside the tenant."""
@@ -35,6 +45,7 @@ class Ctx(msgspec.Struct, frozen=True):
     address: str = ""  # the client's network address, already past the trusted proxies
     now: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     client: UUID | None = None  # the OAuth client that acts, for itself or in a member's name
+    closing: Closing | None = None  # by which a request under an idempotency key notes that it took effect
 
     def may(self, scope: str) -> bool:
         return "*" in self.scopes or scope in self.scopes
@@ -46,6 +57,11 @@ class Ctx(msgspec.Struct, frozen=True):
         if self.actor is ActorKind.ANONYMOUS:
             raise Unauthenticated("Sign in or send an API key.")
         raise Forbidden(f"This needs the permission {scope}.", code="missing_permission", scope=scope)
+
+    def repeatable(self) -> Ctx:
+        """For work that finds itself again by keys of its own: done anew, it goes on from where it stopped, so nothing
+        has to keep it from that."""
+        return self if self.closing is None else msgspec.structs.replace(self, closing=None)
 
     def customer_id(self) -> CustomerId:
         """The signed-in shopper; raises Unauthenticated where there is none."""

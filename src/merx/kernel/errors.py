@@ -104,3 +104,7 @@ class Busy(MerxError):
 
 class Upstream(MerxError):
     kind, code = Kind.UPSTREAM, "upstream"
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        facts.setdefault("retry_after", 5)
+        super().__init__(message, **facts)

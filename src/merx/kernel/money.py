@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import NewType
 
@@ -29,6 +29,8 @@ _TWO = (
 EXPONENTS: dict[str, int] = {c: 0 for c in _NONE} | {c: 3 for c in _THREE} | {c: 2 for c in _TWO}
 """ISO 4217 minor-unit exponents of the currencies a shop can use."""
 
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Moves a decimal point without rounding: the usual context would drop a 29th digit, and with it what is wrong."""
 _PLAIN = re.compile(r"-?\d{1,18}(?:\.\d{1,9})?", re.ASCII)
 
 
@@ -119,7 +121,7 @@ def parse_minor(value: Decimal | int | str, currency: str) -> int | None:
         value = Decimal(value) if not isinstance(value, bool) and abs(value) <= MAX_MINOR else Decimal("NaN")
     if not value.is_finite() or not -20 < value.adjusted() < 20:
         return 0 if value.is_finite() and value == 0 else None
-    scaled = value.scaleb(EXPONENTS[currency])
+    scaled = value.scaleb(EXPONENTS[currency], _EXACT)
     if scaled != scaled.to_integral_value() or not 0 <= scaled <= MAX_MINOR:
         return None
     return int(scaled)
@@ -134,7 +136,7 @@ def parse_rate(percent: Decimal | int | str) -> int | None:
     value = Decimal(percent)
     if not value.is_finite() or not 0 <= value <= 100:
         return None
-    scaled = value * 10_000
+    scaled = value.scaleb(4, _EXACT)
     return int(scaled) if scaled == scaled.to_integral_value() else None
 
 

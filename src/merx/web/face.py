@@ -26,7 +26,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from merx.core.tenants import service as tenants
-from merx.edge.app import MerxResponse, Quota, handlers_of
+from merx.edge.app import MerxResponse, Plain, Quota, handlers_of
 from merx.edge.client import address_bucket
 from merx.edge.credentials import refuse_repeated
 from merx.edge.errors import HttpError, as_error
@@ -104,7 +104,7 @@ class FaceApp:
             if b"content-length" in visit.headers:
                 await refuse_too_large(receive, visit.headers[b"content-length"], self.face.max_body)
             if scope["method"] == "HEAD":
-                scope["method"] = "GET"
+                scope = {**scope, "method": "GET"}
             await self._app(scope, receive, outgoing)
             visit.route = scope.get("path_template", "")
         except MerxError as error:
@@ -221,7 +221,7 @@ def _litestar(face: Face) -> Litestar:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        app = Litestar(
+        app = Plain(
             [Router(face.prefix, route_handlers=list(face.routes))],
             exception_handlers={HTTPException: failed, Exception: failed},
             before_request=before,
@@ -278,7 +278,10 @@ def fail(request: PageRequest, error: MerxError) -> Page:
     visitor = visitor_of(request.scope)
     templates = environment(visit.rt.settings.theme_dir if visit.rt else None)
     own = [f"{visit.dialect}/error.html"] if visitor.values else []
+    lost = status == 404 and not visitor.values and bool(visit.host_slug or visit.host_domain)
     values = {
+        "lost_at": visit.headers.get(b"host", b"").decode("latin-1") if lost else None,
+        "front": f"{visit.rt.settings.public_url}/" if lost and visit.rt else "/",
         "status": status, "error": error, "visit": visit, "face": visit.dialect, "flashes": lambda: (),
         "partial": request.partial, "form_token": visitor.form_token, "query": {}, "locale": "en_US",
         "may": visit.ctx.may if visit.ctx else (lambda scope: False), "now": datetime.now(UTC),

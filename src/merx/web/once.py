@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 
 from merx.core.idempotency import service
-from merx.core.idempotency.model import Remembered
+from merx.core.idempotency.model import AnswerLost, Claim, Remembered
 from merx.web.forms import Form
 from merx.web.pages import PageRequest
 
@@ -26,13 +26,19 @@ async def once(request: PageRequest, form: Form) -> AsyncIterator[bool]:
         return
     rt, ctx = request.rt, request.ctx
     meant = sha256(request.scope["path"].encode()).digest()
-    claim = await service.begin(rt, ctx, f"{request.visit.dialect}/{ctx.principal}", name, meant)
-    if isinstance(claim, Remembered):
+    try:
+        claim = await service.begin(rt, ctx, f"{request.visit.dialect}/{ctx.principal}", name, meant)
+    except AnswerLost:
+        claim = None
+    if not isinstance(claim, Claim):
         yield False
         return
+    request.visit.ctx = service.under(ctx, claim)
     try:
         yield True
     except BaseException:
         await service.release(rt, ctx, claim)
         raise
+    finally:
+        request.visit.ctx = ctx
     await service.finish(rt, ctx, claim, Remembered(204, {}, b""))

@@ -14,7 +14,7 @@ import structlog
 
 from merx.core.webhooks import rules, service
 from merx.core.webhooks.model import RETURNED, Due, Holder, Tried
-from merx.kernel import ids
+from merx.kernel import ids, spans
 from merx.kernel.context import system
 from merx.kernel.errors import MerxError
 from merx.kernel.ids import EndpointId, TenantId
@@ -113,6 +113,7 @@ class _Tenant:
     async def run(self, leave: Callable[[], object]) -> None:
         """Until nothing is due and nothing is on its way. `leave` is called at the moment that is certain, so that
         whoever comes later starts a new task."""
+        spans.OPEN.set(None)  # whatever poked us ends long before this
         try:
             failures = 0
             while True:
@@ -181,13 +182,26 @@ class _Tenant:
             try:
                 async with self._all.places:
                     begun = not self._all.stopping and time.monotonic() - claimed_at <= patience
-                    tried = await attempt(self._all.rt, due) if begun else _returned(due, begun)
+                    tried = await self._attempt(due) if begun else _returned(due, begun)
             except BaseException:
                 self._note(_returned(due, begun))
                 raise
             self._note(tried)
             if begun and not tried.succeeded:
                 self._return_waiting(lane)
+
+    async def _attempt(self, due: Due) -> Tried:
+        told: dict[str, str | int] = {
+            "merx.tenant": str(self._tenant),
+            "merx.event": due.kind,
+            "merx.delivery": str(due.delivery_id),
+            "merx.attempt": due.attempt,
+        }
+        with spans.alone(self._all.rt.tracer, f"deliver {due.kind}", told, "producer") as span:
+            tried = await attempt(self._all.rt, due)
+            if not tried.succeeded:
+                span.fail(str(tried.status or "no_answer"))
+            return tried
 
     def _return_waiting(self, lane: _Lane) -> None:
         while lane.waiting:

@@ -12,6 +12,7 @@ from merx.core.activity import service as activity
 from merx.core.auth import service as auth
 from merx.core.cart import service as cart
 from merx.core.checkout import healing
+from merx.core.erasure import service as erasure
 from merx.core.idempotency import service as idempotency
 from merx.core.notifications import sending
 from merx.core.notifications import service as notifications
@@ -38,8 +39,11 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Chore(msgspec.Struct, frozen=True):
+    """`traced`: it is worth a trace each time it comes round."""
+
     run: ForAll
     every: float  # seconds
+    traced: bool = True
 
 
 DELIVERIES = "deliveries"
@@ -54,6 +58,7 @@ JOBS: Mapping[str, Job] = {
     "holds": Job(healing.expire_holds, 8),
     "payments": Job(healing.resume_payments, 8),
     "refunds": Job(orders.resume_refunds, 8),
+    "erasures": Job(erasure.resume, 2),
     "notifications": Job(partial(sending.send_due, secrets=SECRETS), 2),
 }
 SWEEPS: Mapping[str, ForTenant] = {
@@ -67,7 +72,7 @@ SWEEPS: Mapping[str, ForTenant] = {
     "callbacks": healing.forget_callbacks,
 }
 CHORES: Mapping[str, Chore] = {
-    "simulator callbacks": Chore(deliver_due, 0.25),
+    "simulator callbacks": Chore(deliver_due, 0.25, traced=False),
     "quota windows": Chore(quotas.forget_old, 60),
     "days of the access log": Chore(activity.keep, 3600),
 }

@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 
 from merx.core.webhooks.model import Holder
+from merx.kernel import spans
 from merx.kernel.context import system
 from merx.kernel.errors import MerxError
 from merx.kernel.ids import TenantId
@@ -107,7 +108,7 @@ class Worker:
         for name, chore in self._chores.items():
             if now >= self._round.get(name, 0.0):
                 self._round[name] = now + chore.every
-                self._start(name, partial(self._chore, chore))
+                self._start(name, partial(self._chore, name, chore))
 
     def _start(self, key: _Key, begin: Callable[[], Awaitable[bool]]) -> None:
         """Unless it runs already, or rests."""
@@ -135,18 +136,26 @@ class Worker:
             self._resting[key] = (time.monotonic() + rest, failures)
 
     async def _job(self, kind: str, tenant: TenantId) -> bool:
+        told = {"merx.job": kind, "merx.tenant": str(tenant)}
         async with self._places[kind]:
-            done = await self._work[kind].run(self._rt, system(tenant))
+            with spans.alone(self._rt.tracer, f"job {kind}", told) as span:
+                done = await self._work[kind].run(self._rt, system(tenant))
+                span.note({"merx.done": done})
         if done and kind == "relay":  # there may be more, and there may be deliveries now
             self._senders.poke(tenant)
             self._rt.db.wake.set()
         return done > 0
 
-    async def _chore(self, chore: Chore) -> bool:
-        return bool(await chore.run(self._rt))
+    async def _chore(self, name: str, chore: Chore) -> bool:
+        tracer = self._rt.tracer if chore.traced else None
+        with spans.alone(tracer, f"chore {name}", {"merx.job": name}):
+            return bool(await chore.run(self._rt))
 
     async def _sweep(self) -> bool:
-        return await sweep(self._rt) > 0
+        with spans.alone(self._rt.tracer, "sweep", {"merx.job": "sweep"}) as span:
+            cleared = await sweep(self._rt)
+            span.note({"merx.done": cleared})
+        return cleared > 0
 
 
 async def sweep(rt: Runtime, sweeps: Mapping[str, ForTenant] = SWEEPS) -> int:

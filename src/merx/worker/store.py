@@ -12,6 +12,7 @@ TABLES = ()
 
 WORK_DUE = """
 select kind, tenant_id from work_due($1, $2::uuid[]) union all select kind, tenant_id from notifications_due($1)
+union all select kind, tenant_id from erasures_due($1)
 """
 STALE_ROWS = """
 select kind, tenant_id from stale_rows($1) union all select kind, tenant_id from notifications_stale($1)

@@ -211,6 +211,18 @@ async def test_where_a_payment_page_may_lead_back_to(window: Window) -> None:
     assert (await window.call("GET", f"/cart/{cart}"))["item_count"] == 1
 
 
+async def test_null_is_left_out(window: Window) -> None:
+    """Whatever a checkout may do without."""
+    cart = (await window.add(await window.shop.product(stock=5)))["id"]
+    nulls = {name: None for name in CHECKOUT if name not in ("cartId", "email")}
+    address = {**dict.fromkeys(("line2", "state", "postal_code")), "line1": "123 Main St", "city": "X", "country": "US"}
+    asked = {"cartId": cart, "email": "john@example.com", **nulls, "shippingAddress": address}
+    made = await window.call("POST", "/checkout", asked, 201)
+    shown = await window.call("GET", f"/orders/{made['order']['id']}?email=john@example.com")
+    assert shown["shipping_address"] == {"line1": "123 Main St", "city": "X", "country": "US"}
+    assert (shown["customer_name"], shown["customer_phone"], shown["coupon_code"]) == ("", None, None)
+
+
 async def test_this_machine_is_for_test_mode(window: Window) -> None:
     live = {
         "payment_test_mode": False,
@@ -239,7 +251,14 @@ async def test_what_the_shop_refuses(window: Window) -> None:
     await window.refused("POST", f"/cart/{cart}/items", 404, {"productId": "01a1fcc2-9115-7109-a5d0-59c6f5d95fd8"})
     two = {"code": "X", "cartId": cart, "subtotal": 5}
     assert list((await window.refused("POST", "/coupons/validate", 400, two))["fields"]) == ["subtotal"]
-    assert list((await window.refused("POST", "/coupons/validate", 400, {"code": "X"}))["fields"]) == ["cartId"]
+    for wrong, named in (
+        ({}, "code"),
+        ({"cartId": cart}, "code"),
+        ({"code": "X", "couponCode": "X"}, "couponCode"),
+        ({"code": "%"}, "code"),
+        ({"couponCode": "%"}, "couponCode"),
+    ):
+        assert list((await window.refused("POST", "/coupons/validate", 400, wrong))["fields"]) == [named], wrong
     nothing = {**CONFIRM, "orderId": (await window.sold())["order"]["id"]}
     assert (await window.refused("POST", "/checkout/confirm", 409, nothing))["code"] == "nothing_to_confirm"
     await window.refused("POST", "/checkout/confirm", 404, CONFIRM)

@@ -28,6 +28,8 @@ async def test_the_openapi_document_and_its_page(http: httpx.AsyncClient) -> Non
     assert all(path.endswith("/") for path in found["paths"])
     names = [one["operationId"] for path in found["paths"].values() for one in path.values()]
     assert len(names) == len(set(names))
+    signing_in = found["paths"]["/api/store/auth/login/"]["post"]["security"]
+    assert {} in signing_in and {"ApiKey": []} in signing_in  # the shop's host is enough, elsewhere a key names it
     page = await http.get("/api/store/docs")
     assert page.status_code == 200 and "/api/store/openapi.json" in page.text
     for address in ('src="', 'href="'):

@@ -162,7 +162,8 @@ PARAMETERS: dict[str, list[str]] = {
     "channel": ["no-such", "EMAIL", ""],
     "type": ["no.such", ""],
 }
-LISTS = [route for route in TABLE if route.handler.opt.get("asks")]
+ASKING = [route for route in TABLE if route.handler.opt.get("asks")]
+LISTS = [route for route in ASKING if route.method == "GET"]
 
 
 @pytest.mark.parametrize("one", LISTS, ids=lambda one: one.path)
@@ -179,6 +180,14 @@ async def test_every_wrong_parameter_is_named(untouched: Merchant, one: Route) -
     refused(await get(f"{path}?page=%00", headers=untouched.headers), 400)
     refused(await get(f"{path}?page=%ff", headers=untouched.headers), 400)
     assert (await get(f"{path}?utm_source=x", headers=untouched.headers)).status_code == 200
+
+
+async def test_erasing_takes_no_wrong_parameter(untouched: Merchant) -> None:
+    assert [one.name for one in ASKING if one not in LISTS] == ["DELETE /customers/{customer}/"]
+    path, delete = BASE + filled_in("/customers/{customer}/", untouched.ids), untouched.shop.http.delete
+    for value in ("1", "TRUE", "", "x"):
+        refused(await delete(path, params={"at_once": value}, headers=untouched.headers), 400, "at_once")
+    refused(await delete(f"{path}?at_once=true&at_once=true", headers=untouched.headers), 400, "at_once")
 
 
 IDS = [

@@ -81,7 +81,7 @@ async def test_a_sale_over_http_is_a_mail_in_the_box_and_in_the_outbox(seller: M
     mail = (await arrived(office, "shopper1@example.com"))[0]
     assert order["order_number"] in mail["Subject"]
     entry = next(one for one in await letters(seller) if one["kind"] == "order_placed")
-    for _ in range(100):
+    for _ in range(600):
         shown = await seller.call("GET", f"/notifications/{entry['id']}/")
         if shown["state"] == "sent":
             break

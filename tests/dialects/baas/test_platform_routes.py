@@ -231,6 +231,7 @@ async def test_shipping_methods(merchant: Merchant) -> None:
     refused(await merchant.send("POST", "/shipping-methods/", {**EXPRESS, "code": "No Blanks"}), 400, "code")
     listed = await call("GET", "/shipping-methods/")
     assert [one["code"] for one in listed["results"]] == ["standard", "express"]
+    assert await call("GET", "/shipping-methods/standard/") == listed["results"][0]
     changed = await call("PATCH", "/shipping-methods/express/", {"price": "9.9", "free_over": None})
     assert (changed["price"], changed["free_over"], changed["name"]) == ("9.90", None, "Express")
     assert await call("GET", "/shipping-methods/express/") == changed
@@ -314,6 +315,7 @@ async def test_orders(filled: Merchant) -> None:
     rest = await call("POST", f"{path}refunds/", status=201)
     assert (rest["payment_status"], rest["status"]) == ("refunded", "cancelled")
     assert sorted(one["amount"] for one in rest["refunds"]) == ["100.00", "7.78"]
+    assert (rest["history"][-1]["from_status"], rest["history"][-1]["to_status"]) == ("delivered", "cancelled")
 
 
 async def test_a_cancelled_order_gives_its_stock_back(filled: Merchant) -> None:

@@ -7,6 +7,7 @@ import re
 import shlex
 
 import httpx
+from tests.dialects.site import from_elsewhere
 
 from merx.settings import Settings
 
@@ -70,7 +71,7 @@ class Terminal:
                 url = word
         where = httpx.URL(url)
         headers["Host"] = f"{where.host}:{where.port}"  # every name below .localhost is this machine
-        async with httpx.AsyncClient(timeout=30) as client:
+        async with httpx.AsyncClient(timeout=30, transport=from_elsewhere()) as client:
             return await client.request(
                 method or ("POST" if body else "GET"), where.copy_with(host="127.0.0.1"), headers=headers, content=body
             )

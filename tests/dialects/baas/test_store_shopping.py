@@ -59,6 +59,13 @@ async def test_a_stale_token_does_not_keep_a_shopper_from_signing_in(shop: Shop)
     refused(await shop.http.get("/api/store/cart/", headers=stale), 401)
 
 
+async def test_who_signs_in_nowhere_is_asked_for_the_shop(shop: Shop, http: httpx.AsyncClient) -> None:
+    body = {"email": "jane@example.com", "password": PASSWORD}
+    for path in ("login", "register"):
+        error = refused(await http.post(f"/api/store/auth/{path}/", json=body), 401)
+        assert error["code"] == "unauthenticated" and error["message"].startswith("Which shop?")
+
+
 async def test_wrong_and_unknown_look_the_same_and_are_limited(shop: Shop) -> None:
     await shop.shopper()
     answers = []
@@ -196,3 +203,51 @@ async def test_who_may_shop(shop: Shop) -> None:
     assert (await shop.http.get("/api/store/cart/", headers=jane)).status_code == 200
     assert (await shop.http.get("/api/store/products/", headers=jane)).status_code == 200
     shop.http.headers = bare
+
+
+async def test_what_would_be_too_much_for_an_order_is_not_kept(shop: Shop) -> None:
+    """The cart stays what it was, and can be looked at."""
+    jane, http = await shop.shopper(), shop.http
+    dear = await product_id(shop, price="9999999999999.00")
+    before = (await add(shop, jane, dear)).json()
+    assert before["item_count"] == 1
+    refused(await add(shop, jane, dear, 2), 400)
+    line = f"/api/store/cart/items/{before['items'][0]['id']}/"
+    refused(await http.patch(line, headers=jane, json={"quantity": 3}), 400)
+    assert (await http.get("/api/store/cart/", headers=jane)).json() == before
+
+
+async def test_what_is_short_is_named(shop: Shop) -> None:
+    jane, http = await shop.shopper(), shop.http
+    product = await product_id(shop, name="Desk Lamp", stock=3)
+    said = "Not enough in stock: Desk Lamp. Lower the quantity or remove it."
+    error = refused(await add(shop, jane, product, 4), 400, "quantity")
+    assert (error["code"], error["message"]) == ("out_of_stock", said)
+    cart = (await add(shop, jane, product, 3)).json()
+    line = f"/api/store/cart/items/{cart['items'][0]['id']}/"
+    assert refused(await http.patch(line, headers=jane, json={"quantity": 4}), 400, "quantity")["message"] == said
+    assert (await http.get("/api/store/cart/", headers=jane)).json() == cart
+
+
+async def test_a_variant_of_another_product_is_the_variants_fault(shop: Shop) -> None:
+    jane, http = await shop.shopper(), shop.http
+    lamp, case = await product_id(shop), await product_id(shop, name="Case")
+    other = (await http.get(f"/api/store/products/{case}/")).json()["variants"][0]["id"]
+    body = {"product_id": lamp, "variant_id": other}
+    error = refused(await http.post("/api/store/cart/items/", headers=jane, json=body), 404, "variant_id")
+    assert error["message"] == "No such variant."
+
+
+async def test_a_coupon_the_shopper_has_used_up_is_refused_at_the_cart_already(shop: Shop) -> None:
+    jane, http = await shop.shopper(), shop.http
+    product = await product_id(shop)
+    draft = coupons.CouponDraft("ONCE", CouponType.FIXED, amount_minor=100, per_customer_limit=1)
+    await coupons.create(shop.rt, shop.ctx, draft)
+    for status in (200, 400):
+        await add(shop, jane, product)
+        answer = await http.post("/api/store/cart/coupon/", headers=jane, json={"code": "ONCE"})
+        assert answer.status_code == status, answer.text
+        if status == 200:
+            assert (await http.post("/api/store/checkout/", headers=jane, json=COD)).json()["discount"] == "1.00"
+    assert refused(answer, 400, "code")["code"] == "coupon_used_by_customer"
+    assert "coupon" not in (await http.get("/api/store/cart/", headers=jane)).json()

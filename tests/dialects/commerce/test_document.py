@@ -19,7 +19,7 @@ KEPT = [*ANY, "403", "404"]
 BODY = ["409", "413", "415", "422"]
 OPERATIONS = {
     ("post", "/auth/login"): ("Auth", "200", [*KEPT, *BODY]),
-    ("post", "/auth/refresh"): ("Auth", "200", [*ANY, *BODY]),
+    ("post", "/auth/refresh"): ("Auth", "200", [*KEPT, *BODY]),
     ("delete", "/auth/logout"): ("Auth", "204", KEPT),
     ("get", "/products"): ("Products", "200", [*KEPT, "304", "422"]),
     ("post", "/products"): ("Products", "201", [*KEPT, *BODY]),
@@ -128,11 +128,11 @@ async def test_a_page_shows_it(desk: Desk) -> None:
 
 
 @pytest.mark.timeout(240)
-async def test_the_server_is_what_the_document_says(desk: Desk, tmp_path: Path) -> None:
+async def test_the_server_is_what_the_document_says(desk: Desk, apart: str, tmp_path: Path) -> None:
     """schemathesis with all its checks: examples, boundaries, random data, and chains of requests."""
     products = [await desk.product(name=f"Lamp {number}", stock=1_000_000) for number in range(5)]
     await desk.order(product=products[0])
-    site = f"http://127.0.0.1:{desk.shop.rt.settings.port}{BASE}"
+    site = f"{apart}{BASE}"
     environment = {
         **os.environ,
         "PYTHONPATH": str(HERE.parent.parent.parent),
@@ -146,6 +146,7 @@ async def test_the_server_is_what_the_document_says(desk: Desk, tmp_path: Path) 
     command = [str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(HERE / "schemathesis.toml")]
     command += ["run", f"{site}/openapi.json", "--checks", "all", "--seed", "1", "--max-examples", "15"]
     command += ["--no-color", "--continue-on-failure"]
+    command += ["--suppress-health-check", "too_slow"]  # which says how much else this machine does
     done = await _run(command, environment, tmp_path)
     print(done.stdout)
     assert done.returncode == 0, done.stdout[-20_000:]

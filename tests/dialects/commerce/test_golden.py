@@ -83,7 +83,7 @@ ORDER = {
     "updatedAt": TIME,
 }
 STORY = {
-    "payment": {"id": UUID, "status": "pending", "method": "cod", "amount": 198.32, "url": None},
+    "payment": {"id": UUID, "status": "pending", "method": "cod", "amount": 198.32, "url": None, "window": None},
     "shipments": [],
     "refunds": [],
 }

@@ -69,6 +69,19 @@ async def test_fifty_at_once_for_the_last_ten(desk: Desk) -> None:
     assert await desk.shop.value(ledger) == 0
 
 
+async def test_a_variant_of_another_product_makes_no_order_at_all(desk: Desk) -> None:
+    """The rest of the order is not placed without it, also where that variant is on another line."""
+    first, second = await desk.product(stock=5), await desk.product(name="Other", stock=5)
+    borrowed = first["variants"][0]["id"]
+    items = [
+        {"productId": first["id"], "variantId": borrowed, "quantity": 1},
+        {"productId": second["id"], "variantId": borrowed, "quantity": 1},
+    ]
+    shown = await desk.refused("POST", "/orders", 422, {"items": items, "paymentMethod": "cod"})
+    assert shown["code"] == "product_unknown" and list(shown["errors"]) == ["items[1].variantId"]
+    assert await stock(desk, first) == await stock(desk, second) == 5
+
+
 async def test_all_of_it_or_nothing(desk: Desk) -> None:
     plenty, scarce = await desk.product(name="Plenty", stock=50), await desk.product(name="Scarce", stock=1)
     items = [{"productId": plenty["id"], "quantity": 5}, {"productId": scarce["id"], "quantity": 2}]
@@ -256,3 +269,15 @@ async def test_what_is_not_for_sale(desk: Desk) -> None:
     ):
         shown = await desk.refused("POST", "/orders", 422, {"items": [item]})
         assert next(iter(shown["errors"])).startswith("items")
+
+
+async def test_a_product_whose_variants_are_all_switched_off_is_known_but_not_for_sale(desk: Desk) -> None:
+    """It stands in the list, sold out; that there is no such product would not be true."""
+    sizes = [{"options": {"Size": size}, "stock": 5, "active": False} for size in "SM"]
+    product = await desk.product(name="Parka", stock=0, variants=sizes)
+    items = [{"productId": product["id"], "quantity": 1}]
+    assert (await desk.refused("POST", "/orders", 422, {"items": items}))["code"] == "unavailable"
+    on = [{"id": product["variants"][1]["id"], "active": True}, {"id": product["variants"][0]["id"]}]
+    await desk.call("PATCH", f"/products/{product['id']}", {"variants": on[::-1]})
+    made = await desk.call("POST", "/orders", {"items": items, "paymentMethod": "cod"}, 201)
+    assert made["items"][0]["variant"] == "M"

@@ -143,6 +143,38 @@ async def test_category_with_what_lies_below(stocked: Desk) -> None:
     assert (await stocked.call("GET", "/products?search=chess"))["data"][0]["category"] is None
 
 
+async def test_a_category_lists_what_is_shown_with_it(desk: Desk) -> None:
+    """A shop of another API puts a product into several categories; here it has one, and is found by that one only."""
+    places = {
+        "Speaker": ("Electronics > Audio", "Home > Smart Home"),
+        "Lamp": ("Home", "electronics"),
+        "Pouch": ("Electronics > Accessories",),  # the nearest counts
+        "Charger": ("Sale", "Electronics > Accessories > Power", "Home > Office"),
+        "Sofa": ("Garden > HOME",),
+        "Chess": ("Toys",),
+    }
+    for name, categories in places.items():
+        await desk.shop.product(name=name, price="10", categories=categories)
+    shown: dict[str | None, list[str]] = {}
+    for one in (await desk.call("GET", "/products?sort=name"))["data"]:
+        shown.setdefault(one["category"], []).append(one["name"])
+    assert shown == {
+        "electronics": ["Speaker"], "home": ["Lamp", "Sofa"], "accessories": ["Charger", "Pouch"], None: ["Chess"],
+    }  # fmt: skip
+    for category in ("footwear", "apparel", "accessories", "electronics", "home"):
+        listed = await desk.call("GET", f"/products?category={category}&sort=name")
+        assert [one["name"] for one in listed["data"]] == shown.get(category, [])
+        assert {one["category"] for one in listed["data"]} <= {category}
+        assert listed["pagination"]["totalItems"] == len(shown.get(category, []))
+    assert await names(desk, "category=home&search=lamp&sort=stock&active=true") == ["Lamp"]
+    assert await names(desk, "category=electronics&search=lamp") == []
+    for category, found in (("home", ["Lamp"]), ("electronics", [])):
+        listed = await desk.call(
+            "GET", f"/products?category={category}&search=lamp", headers={"X-API-Key": desk.shop.key}
+        )
+        assert [one["name"] for one in listed["data"]] == found
+
+
 async def test_active(stocked: Desk) -> None:
     """A merchant sees all, a shopper what is for sale; asking for the rest is asking for what is not theirs."""
     assert await names(stocked, "active=false") == ["Cap"]

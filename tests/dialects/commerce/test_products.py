@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.dialects.commerce.desk import BASE, Desk
@@ -146,6 +147,20 @@ async def test_if_match(desk: Desk) -> None:
     await desk.refused("DELETE", path, 404, headers=matching("*"))
 
 
+async def test_what_is_said_again_has_its_version_too(desk: Desk) -> None:
+    """An answer given again under its idempotency key is the first one, with the headers the document names for it."""
+    once = {**desk.headers, "Idempotency-Key": "make"}
+    made, again = [await desk.send("POST", "/products", FULL, once) for _ in range(2)]
+    assert again.headers["Idempotent-Replayed"] == "true" and again.content == made.content
+    assert [again.headers[name] for name in ("ETag", "Location")] == [
+        made.headers[name] for name in ("ETag", "Location")
+    ]
+    change = {**desk.headers, "Idempotency-Key": "change", "If-Match": again.headers["ETag"]}
+    path = f"/products/{made.json()['id']}"
+    changed, said = [await desk.send("PATCH", path, {"price": 5}, change) for _ in range(2)]
+    assert changed.status_code == said.status_code == 200 and said.headers["ETag"] == changed.headers["ETag"]
+
+
 async def test_a_sale_is_no_change_of_the_product(desk: Desk) -> None:
     """Somebody who edits a product is not sent back because one was sold meanwhile."""
     made = await desk.send("POST", "/products", FULL)
@@ -232,3 +247,15 @@ async def test_hidden_variants_are_the_merchants(desk: Desk) -> None:
     shown = await desk.call("GET", f"/products/{made.id}", headers={"X-API-Key": desk.shop.key})
     assert [one["title"] for one in mine["variants"]] == ["S", "M"] and mine["stock"] == shown["stock"] == 3
     assert [one["title"] for one in shown["variants"]] == ["S"]
+
+
+async def test_a_variant_that_is_unknown_or_listed_twice_is_named(desk: Desk) -> None:
+    """So that nobody takes the product for the one that is gone."""
+    product = await desk.product()
+    path, its = f"/products/{product['id']}", product["variants"][0]["id"]
+    listed = [{"id": its, "price": 1}, {"id": str(uuid4()), "price": 1}]
+    shown = await desk.refused("PATCH", path, 404, {"variants": listed})
+    assert (shown["detail"], list(shown["errors"])) == ("No such variant.", ["variants[1].id"])
+    shown = await desk.refused("PATCH", path, 422, {"variants": [{"id": its}, {"id": its}]})
+    assert list(shown["errors"]) == ["variants[1].id"]
+    assert await desk.call("GET", path) == product

@@ -84,8 +84,10 @@ async def test_a_token_sent_along_does_not_matter(desk: Desk, other: Desk) -> No
     stale = bearer(await login(desk, desk.shop.email))
     await desk.call("DELETE", "/auth/logout", status=204, headers=stale)
     await desk.shop.shopper()
+    host = {"Host": f"{desk.shop.slug}.{desk.shop.rt.settings.base_domain}"}
     for token in (stale["Authorization"], other.headers["Authorization"], "Bearer nonsense"):
         await login(desk, desk.shop.email, Authorization=token)
+        await login(desk, "shopper1@example.com", Authorization=token, **host)
     await login(desk, "shopper1@example.com", Authorization=stale["Authorization"], X_API_Key=desk.shop.key)
 
 
@@ -132,10 +134,19 @@ async def test_within_the_ten_seconds_but_after_going_on(desk: Desk) -> None:
     await refresh(desk, third["refreshToken"], 401)
 
 
-@pytest.mark.parametrize("token", ["", "x", "mrt_" + "A" * 64, "x" * 201, "mrt_" + "!" * 64])
+@pytest.mark.parametrize("token", ["", "x", "mrt_" + "A" * 64, "x" * 1025, "mrt_" + "!" * 64])
 async def test_what_is_no_refresh_token(desk: Desk, token: str) -> None:
-    status = 422 if not token or len(token) > 200 else 401
+    status = 422 if not token or len(token) > 1024 else 401
     await desk.refused("POST", "/auth/refresh", status, {"refreshToken": token}, {})
+
+
+async def test_an_access_token_is_no_refresh_token(desk: Desk) -> None:
+    """It is a token, and not this one: 401, and nothing about how long it is."""
+    tokens = await login(desk, desk.shop.email)
+    shown = await desk.refused("POST", "/auth/refresh", 401, {"refreshToken": tokens["accessToken"]}, {})
+    assert shown["code"] == "invalid_token"
+    await refresh(desk, tokens["refreshToken"])
+    await desk.refused("GET", "/products", 401, headers={"Authorization": f"Bearer {tokens['refreshToken']}"})
 
 
 async def test_a_shoppers_session_lives_by_the_same_rules(desk: Desk) -> None:

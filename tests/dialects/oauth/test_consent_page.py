@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from html import unescape
 from typing import Any
 
+import httpx
 import pytest
+from tests.browser import CHROMIUM
 from tests.dialects.oauth.people import BACK, Browser, app_of, said
 from tests.dialects.site import PASSWORD, Shop
 
@@ -113,7 +116,7 @@ async def test_its_headers_let_nobody_frame_it_or_run_anything_in_it(shop: Shop,
         {"client_id": ""},
         {"client_id": "x"},
         {"more": f"&redirect_uri={BACK}"},
-        {"more": "&state=again"},
+        {"more": "&client_id=again"},
         {"more": "&scope=%ff"},
     ],
 )
@@ -145,27 +148,53 @@ async def test_nobody_is_sent_to_an_address_that_is_not_verified(
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"scope": "keys:write"}, "invalid_scope"),
         ({"scope": "*"}, "invalid_scope"),
+        ({"scope": ["orders:read", "orders:read"]}, "invalid_request"),
+        ({"nonsense": ["1", "2"]}, "invalid_request"),
     ],
 )
 async def test_what_is_wrong_otherwise_is_told_to_the_client(
-    shop: Shop, browser: Browser, more: dict[str, Any], error: str
+    shop: Shop, new_shop: Open, browser: Browser, more: dict[str, Any], error: str
 ) -> None:
-    app = await app_of(shop)
+    """By way of a member's browser. Anybody may open a shop with a client of any address, so nobody else's is sent to
+    it on the word of this installation (RFC 9700, 4.11.2)."""
+    app, other = await app_of(shop), await new_shop()
     challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     fields = {
         "response_type": "code", "client_id": str(app.made.client.id), "redirect_uri": BACK, "state": "a b&c",
         "scope": "orders:read", "code_challenge": challenge, "code_challenge_method": "S256", **more,
     }  # fmt: skip
-    answer = await browser.http.get("/oauth/authorize", params={k: v for k, v in fields.items() if v is not None})
+    asked = str(httpx.URL("/oauth/authorize", params={k: v for k, v in fields.items() if v is not None}))
+    for signed_in in (False, True):
+        if signed_in:
+            await browser.sign_in((await app_of(other)).url(), other.email)
+            consent = browser.page
+        answer = await browser.get(asked)
+        assert answer.status_code == 200 and "location" not in answer.headers
+        assert 'type="password"' in browser.page
+    browser.page = re.sub(r'action="[^"]+"', lambda _: f'action="{asked.replace("&", "&amp;")}"', consent)
+    answer = await browser.send(answer="deny")
+    assert answer.status_code == 303 and answer.headers["location"] == asked
+    await browser.sign_in(asked, shop.email)
+    answer = await browser.get(asked)
     assert answer.status_code == 303 and answer.headers["location"].startswith(f"{BACK}?")
     told = said(answer.headers["location"])
     assert (told["error"], told["state"], told["iss"]) == (error, "a b&c", app.base)
 
 
-async def test_a_query_in_the_return_address_is_kept(shop: Shop, browser: Browser) -> None:
-    app = await app_of(shop, redirect_uris=[f"{BACK}?from=merx"])
+async def test_a_state_that_is_given_twice_is_not_given_back(shop: Shop, browser: Browser) -> None:
+    app = await app_of(shop)
+    asked = app.url().removeprefix(app.base) + "&state=again"
+    await browser.sign_in(asked, shop.email)
+    told = said((await browser.get(asked)).headers["location"])
+    assert told["error"] == "invalid_request" and "state" not in told
+
+
+@pytest.mark.parametrize("query", ["?from=merx", "?", "?from=merx&"])
+async def test_a_query_in_the_return_address_is_kept(shop: Shop, browser: Browser, query: str) -> None:
+    app = await app_of(shop, redirect_uris=[f"{BACK}{query}"])
     returned = await browser.allow(app.url(), shop.email)
-    assert returned.startswith(f"{BACK}?from=merx&") and "code" in said(returned)
+    assert returned.startswith(f"{BACK}{query}") and "??" not in returned and "&&" not in returned
+    assert "code" in said(returned) and ("from" in said(returned)) == ("from" in query)
     assert (await app.exchange(returned))["access_token"]
 
 
@@ -218,6 +247,7 @@ async def test_at_a_shops_own_host_it_is_shown_where_it_lives(shop: Shop, browse
     assert answer.status_code == 307 and answer.headers["location"] == app.base + path
 
 
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"the page is driven in Chromium; there is no {CHROMIUM}")
 async def test_a_real_browser_with_the_keyboard_alone(shop: Shop, site: Settings) -> None:
     """Signing in and allowing by keys, and Chromium follows the redirect that the policy has to name."""
     from axe_playwright_python.async_playwright import Axe
@@ -229,7 +259,7 @@ async def test_a_real_browser_with_the_keyboard_alone(shop: Shop, site: Settings
         app = await app_of(shop, "none", redirect_uris=["http://127.0.0.1/cb"])
         app.client.redirect_uri = native
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-        chromium = await play.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        chromium = await play.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
         page = await chromium.new_page(viewport={"width": 390, "height": 844})
         faults: list[str] = []
         page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)

@@ -207,6 +207,7 @@ async def test_a_removed_client_and_what_it_held_are_dead(shop: Shop, browser: B
 
 async def test_scopes_are_never_widened(shop: Shop, browser: Browser) -> None:
     app = await app_of(shop)
+    await browser.sign_in(app.url(), shop.email)
     answer = await browser.get(app.url(scope="orders:read customers:read"))
     assert answer.status_code == 303 and said(answer.headers["location"])["error"] == "invalid_scope"
     token = await app.tokens(browser)
@@ -222,6 +223,35 @@ async def test_a_token_is_for_its_shop(shop: Shop, new_shop: Open, browser: Brow
     host = {"Host": f"{other.slug}.{shop.rt.settings.base_domain}", "Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=app.base) as http:
         assert (await http.get("/api/platform/orders/", headers=host)).status_code == 403
+
+
+async def test_at_another_shops_host_a_client_is_not_known(shop: Shop, new_shop: Open, browser: Browser) -> None:
+    """Nor is what it holds used up or ended there; at its own shop's host it is served as anywhere."""
+    app, other = await app_of(shop), await new_shop()
+    token = await app.tokens(browser)
+    asked = {
+        "/oauth/token": {"grant_type": "refresh_token", "refresh_token": token["refresh_token"]},
+        "/oauth/revoke": {"token": token["refresh_token"]},
+        "/oauth/introspect": {"token": token["access_token"]},
+    }
+    auth = (str(app.made.client.id), app.made.secret or "")
+    domain = shop.rt.settings.base_domain
+    async with httpx.AsyncClient(base_url=app.base, timeout=30, auth=auth) as http:
+        for host in (f"{other.slug}.{domain}", f"no-such-shop.{domain}"):
+            for path, fields in asked.items():
+                wrong(await http.post(path, data=fields, headers={"Host": host}), 401, "invalid_client")
+        assert (await app.orders(token["access_token"])).status_code == 200
+        for host in (f"{shop.slug}.{domain}", "merx.internal"):
+            answer = await http.post("/oauth/introspect", data=asked["/oauth/introspect"], headers={"Host": host})
+            assert answer.status_code == 200 and answer.json()["active"]
+        answer = await http.post("/oauth/token", data=asked["/oauth/token"])
+        assert answer.status_code == 200
+
+
+async def test_a_scope_that_is_named_twice_is_given_once(shop: Shop) -> None:
+    app = await app_of(shop)
+    token = await app.post("/oauth/token", grant_type="client_credentials", scope="orders:read users:read orders:read")
+    assert token.json()["scope"] == "orders:read users:read"
 
 
 # ── The endpoints' manners ───────────────────────────────────────────────────────────────────────────────────────────
@@ -259,6 +289,11 @@ async def test_credentials_in_any_odd_form_are_refused_alike(http: httpx.AsyncCl
         )
         wrong(answer, 401, "invalid_client")
         assert answer.headers["www-authenticate"].startswith("Basic ")
+    for body in ({}, {"client_id": "x"}, {"client_id": "x", "client_secret": "x"}):
+        for path in ("/oauth/token", "/oauth/revoke", "/oauth/introspect"):
+            answer = await http.post(path, data={"grant_type": "client_credentials", "token": "x", **body})
+            wrong(answer, 401, "invalid_client")
+            assert answer.headers["www-authenticate"].startswith("Basic ")  # no 401 without a challenge
     wrong(await http.post("/oauth/token", json={"grant_type": "client_credentials"}), 400, "invalid_request")
     wrong(await http.post("/oauth/token?client_id=x&grant_type=client_credentials"), 400, "invalid_request")
 

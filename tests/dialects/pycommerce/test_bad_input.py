@@ -139,6 +139,22 @@ async def test_every_missing_field_is_named(scene: Scene, form: str) -> None:
         scene.no(form, await scene.send(form, json.dumps(copy).encode()), 400, f"{path}: This field is required.")
 
 
+BLANKS = {
+    "order": ["customer.name", "shipping_address.line1", "shipping_address.city", "billing_address.country"],
+    "session": ["items[0].name"],
+}
+
+
+@pytest.mark.parametrize("form", BLANKS)
+async def test_what_must_be_said_is_not_said_by_blanks(scene: Scene, form: str) -> None:
+    before = await scene.state()
+    for path in BLANKS[form]:
+        for blank in ("  ", "\t\n", "\u00a0\u2003"):
+            answer = await scene.send(form, with_raw(scene.bodies[form][1], path, json.dumps(blank)))
+            scene.no(form, answer, 400, f"{path}: Must not be blank.")
+    assert await scene.state() == before
+
+
 def _in_order(form: str) -> list[str]:
     return {
         "login": ["email", "password"],

@@ -79,6 +79,24 @@ async def test_lists_hold_what_the_document_requires(desk: Desk) -> None:
     assert list(body["products"][0]) == schemas["Product"]["required"]
 
 
+async def test_the_document_names_what_an_address_too_long_gets(desk: Desk) -> None:
+    paths = (await desk.http.get("/api/openapi.json")).json()["paths"]
+    for path in ("/api/health", "/api/tenants", "/api/products", "/api/orders", "/api/categories"):
+        refused(await desk.get(f"{path}?x={'x' * 9000}"), 414)
+        assert "414" in paths[path]["get"]["responses"]
+
+
+async def test_what_has_not_changed_has_the_headers_the_document_names(desk: Desk) -> None:
+    paths = (await desk.http.get("/api/openapi.json")).json()["paths"]
+    for path in ("/api/products", "/api/categories"):
+        first = await desk.get(path, tenant=desk.slug)
+        known = {**desk.headers(), "If-None-Match": first.headers["ETag"]}
+        same = await desk.http.get(path, params={"tenant": desk.slug}, headers=known)
+        assert same.status_code == 304
+        wanted = paths[path]["get"]["responses"]["304"]["headers"]
+        assert "ETag" in wanted and [name for name in wanted if name not in same.headers] == []
+
+
 async def test_head_and_options(desk: Desk) -> None:
     answer = await desk.http.head("/api/health")
     assert answer.status_code == 200 and answer.content == b""
@@ -118,7 +136,8 @@ async def test_plain_http_is_refused_and_a_trusted_proxys_word_counts(dsn: Dsn) 
         for plain in ({}, {"X-Forwarded-Proto": "http"}, {"X-Forwarded-Proto": "https, http"}):
             headers = {**desk.headers(), **plain}
             for method, path in ROUTES:
-                refused(await client.request(method, path, headers=headers), 403, "HTTP", "https_required")
+                said = refused(await client.request(method, path, headers=headers), 403, "HTTP", "https_required")
+                assert "HTTPS" in said["message"] and "token" not in said["message"]  # most of them need none
             refused_simply(await client.post("/stripe-demo/create-checkout-session-json", headers=headers), 403, "HTTP")
         secure = {**desk.headers(), "X-Forwarded-Proto": "https"}
         found = await client.get("/api/products", params={"tenant": desk.slug}, headers=secure)
@@ -149,16 +168,23 @@ class Away:
 
     def __init__(self) -> None:
         self.catalog_listeners: list[Any] = []
+        self.asked: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
         raise Busy("The database is away.")
 
 
 @pytest.fixture
-async def stranded() -> AsyncIterator[httpx.AsyncClient]:
+def away() -> Away:
+    return Away()
+
+
+@pytest.fixture
+async def stranded(away: Away) -> AsyncIterator[httpx.AsyncClient]:
     """The dialect as it is served, where its database is gone."""
     settings = Settings(secret_key=SECRET.encode())
-    rt: Any = Runtime(settings, Away(), None, {}, None)  # type: ignore[arg-type]
+    rt: Any = Runtime(settings, away, None, {}, None)  # type: ignore[arg-type]
     edge = Edge(rt, Services())
     gateway = Gateway(
         edge.mounts(asgi.PYCOMMERCE),
@@ -173,11 +199,13 @@ async def stranded() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_health_needs_no_database(stranded: httpx.AsyncClient) -> None:
+async def test_health_needs_no_database(stranded: httpx.AsyncClient, away: Away) -> None:
     for headers in ({}, {"Host": "someshop.localhost:8000"}, {"Host": "shop.example.com"}, {"X-API-Key": "pk_live_x"}):
         answer = await stranded.get("/api/health", headers=headers)
         assert answer.status_code == 200 and answer.json() == HEALTH
     assert (await stranded.get("/api/health/")).json() == HEALTH
+    assert away.asked == []
     elsewhere = await stranded.get("/api/tenants", headers={"Host": "someshop.localhost:8000"})
     refused(elsewhere, 503)
     assert int(elsewhere.headers["Retry-After"]) > 0
+    assert len(away.asked) == 1, "it is not asked again whose log this belongs to"

@@ -15,12 +15,12 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 
 
 @pytest.mark.timeout(240)
-async def test_the_server_is_what_the_document_says(desk: Desk, tmp_path: Path) -> None:
+async def test_the_server_is_what_the_document_says(desk: Desk, apart: str, tmp_path: Path) -> None:
     await desk.placed((await desk.shop.product("Lamp", "20.00", stock=1_000, categories=("Home > Lamps",))).id)
     (tmp_path / "schemathesis.toml").write_text(f'[parameters]\ntenant = "{desk.slug}"\n')
-    site = str(desk.http.base_url).rstrip("/")
-    command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{site}/api/openapi.json"]
+    command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{apart}/api/openapi.json"]
     command += ["--checks", CHECKS, "--seed", "1", "--max-examples", "15", "--no-color", "--continue-on-failure"]
+    command += ["--suppress-health-check", "too_slow"]  # which says how much else this machine does
     command += ["--header", f"Authorization: Bearer {desk.token}", "--phases", "examples,coverage,fuzzing"]
 
     def run() -> subprocess.CompletedProcess[str]:

@@ -81,6 +81,28 @@ async def test_products_by_every_filter(stocked: Desk, params: dict[str, str], f
     assert await names(stocked, **params) == found
 
 
+async def test_a_product_names_every_category_it_is_found_by(desk: Desk) -> None:
+    """As the document's own products do: Electronics, which Audio lies below, and Audio."""
+    for name, categories in {
+        "Amplifier": ("Electronics > Audio > Amplifiers",),
+        "Speaker": ("Home > Smart Home", "Electronics > Audio", "Electronics"),
+        "Radio": ("Home > Audio", "Electronics > Audio"),
+        "Pen": (),
+    }.items():
+        await desk.shop.product(name, "1.00", categories=categories)
+    shown = {
+        one["name"]: one["categories"] for one in exact(await desk.get("/api/products", tenant=desk.slug))["products"]
+    }
+    assert shown == {
+        "Amplifier": ["Electronics", "Audio", "Amplifiers"],
+        "Speaker": ["Home", "Smart Home", "Electronics", "Audio"],
+        "Radio": ["Home", "Audio", "Electronics"],
+        "Pen": [],
+    }
+    for category in ("Electronics", "Audio", "Amplifiers", "Home", "Smart Home"):
+        assert await names(desk, category=category) == {name for name, among in shown.items() if category in among}
+
+
 async def test_what_is_hidden_is_not_listed(stocked: Desk) -> None:
     shop = stocked.shop
     gone = await shop.product("Gone", "5.00", stock=1)

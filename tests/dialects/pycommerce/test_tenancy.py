@@ -52,11 +52,11 @@ async def test_a_known_shop_and_an_unknown_one_are_refused_alike(sold: tuple[Des
     before = (await ours.get("/api/orders", tenant=ours.slug)).json()
     for path in LISTS:
         answers = [await other.get(path, tenant=slug) for slug in (ours.slug, "nosuchshop", "www", ours.slug.upper())]
-        said = [refused(answer, 403, code="wrong_tenant") for answer in answers]
+        said = [refused(answer, 403, "tenant: ", code="wrong_tenant") for answer in answers]
         assert all(one == said[0] for one in said)
     body = ours.order(product)
     known, unknown = [await other.post("/api/orders", {**body, "tenant_id": one}) for one in (ours.tenant, STRANGER)]
-    assert refused(known, 403) == refused(unknown, 403)
+    assert refused(known, 403, "tenant_id: ") == refused(unknown, 403)
     platform = await other.post("/api/orders", {**body, "tenant_id": str(PLATFORM_TENANT)})
     assert refused(platform, 403) == refused(known, 403)
     assert (await ours.get("/api/orders", tenant=ours.slug)).json() == before
@@ -166,7 +166,8 @@ async def test_signing_in_at_a_shop_and_away_from_one(desk: Desk, other: Desk) -
 async def test_failed_sign_ins_are_limited(desk: Desk) -> None:
     body = {"email": desk.shop.email, "password": "not-the-password"}
     for _ in range(10):
-        refused(await desk.http.post("/api/auth/login", json=body), 401, code="invalid_credentials")
+        said = refused(await desk.http.post("/api/auth/login", json=body), 401, code="invalid_credentials")
+        assert "token" not in said["message"]
     answer = await desk.http.post("/api/auth/login", json={**body, "password": PASSWORD})
     refused(answer, 429, code="too_many_attempts")
     assert int(answer.headers["Retry-After"]) > 0
@@ -231,11 +232,21 @@ async def test_the_platforms_administrator(sold: tuple[Desk, str, str], other: D
     assert {ours.slug, other.slug} <= set(shown) and str(PLATFORM_TENANT) not in {one["id"] for one in shown.values()}
     for path in LISTS:
         assert (await ours.get(path, token=root, tenant=ours.slug)).status_code == 200
-        refused(await ours.get(path, token=root, tenant="nosuchshop"), 403)
+        refused(
+            await ours.get(path, token=root, tenant="nosuchshop"), 404, "tenant: No such shop.", "resource_not_found"
+        )
         refused(await ours.get(path, token=root), 400, "tenant")
     assert (await ours.get(f"/api/orders/{order}", token=root)).json()["tenant_id"] == ours.tenant
     refused(await ours.get(f"/api/orders/{STRANGER}", token=root), 404)
     assert (await ours.post("/api/orders", ours.order(product), token=root)).status_code == 201
+    nowhere = ours.order(product, tenant_id=STRANGER)
+    refused(await ours.post("/api/orders", nowhere, token=root), 404, "tenant_id: No such shop.", "resource_not_found")
+    platform = system(PLATFORM_TENANT)
+    await tenants.set_active(site_rt, platform, other.shop.ctx.tenant, False)
+    try:
+        refused(await ours.get("/api/products", token=root, tenant=other.slug), 403, "This shop is switched off.")
+    finally:
+        await tenants.set_active(site_rt, platform, other.shop.ctx.tenant, True)
 
 
 async def test_a_shop_that_is_switched_off_answers_nobody(

@@ -5,25 +5,28 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.databases import own_database
 from tests.dialects.reference.desk import BASE, STRANGER, Desk
-from tests.dialects.site import open_shop, runtime, settings_for
+from tests.dialects.site import PASSWORD, Shop, open_shop, runtime, settings_for
 
 from merx.asgi import DIALECTS, running
 from merx.core.activity import rules, service
-from merx.core.activity.model import Entry, Level, Seen
-from merx.core.auth import clients
+from merx.core.activity.model import Kind, Level, Page, Strip
+from merx.core.auth import clients, keys
+from merx.core.customers import service as customers
 from merx.db.database import Database
 from merx.db.dsn import Dsn
-from merx.edge.access_log import AccessLog
+from merx.edge.access_log import EVERY_SECONDS, MOST_PACKED, AccessLog
 from merx.edge.metrics import Metrics
 from merx.edge.visit import Visit
 from merx.kernel import ids
@@ -33,24 +36,36 @@ from merx.kernel.ids import PLATFORM_TENANT, TenantId
 from merx.runtime import Runtime
 from merx.settings import load
 
+Open = Callable[..., Awaitable[Shop]]
 APIS = [dialect.name for dialect in DIALECTS]
 
 
+@dataclass(frozen=True, order=True)
+class Seen:
+    at: float
+    number: int
+    tenant: TenantId
+    kind: Kind
+
+    @property
+    def id(self) -> str:
+        return f"r-{self.number:x}"
+
+
 def seen_at(ctx: Ctx, moment: float, status: int = 200, path: str = "/p", number: int = 0) -> Seen:
-    caller = ActorKind.KEY
-    return (
-        moment,
-        ctx.tenant,
-        caller,
-        ctx.actor_id,
-        "192.0.2.7",
-        "GET",
-        path,
-        "baas",
-        status,
-        0.0123,
-        f"r-{number:x}",
-    )
+    kind = Kind(ActorKind.KEY, ctx.actor_id, "192.0.2.7", "GET", path, "baas", status)
+    return Seen(moment, number, ctx.tenant, kind)
+
+
+def packed(seen: Sequence[Seen]) -> list[Page]:
+    """As a process would write them that saw them in their order."""
+    strips: dict[tuple[TenantId, Kind], Strip] = {}
+    for one in sorted(seen, key=lambda one: one.at):
+        strip = strips.setdefault((one.tenant, one.kind), Strip(one.tenant, one.kind))
+        strip.at.append(one.at)
+        strip.took.append(0.0123)
+        strip.numbers.append(one.number)
+    return rules.pack(strips.values(), "r")
 
 
 # ── What is in it ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -97,11 +112,14 @@ async def test_what_is_answered_from_memory_is_in_it_too(desk: Desk) -> None:
 
 
 async def test_it_is_two_seconds_behind_at_most(desk: Desk) -> None:
-    """Measured by what is in the table, of many requests over some time: the writer does not wait for company."""
+    """By what is in the table, where nobody else asks anything: the writer does not wait for company. Of the two seconds
+    it takes one by its own clock; how long the rest takes depends on the machine."""
+    assert EVERY_SECONDS <= 1
     for number in range(3):
         await desk.get("/products", offset=number)
-        await asyncio.sleep(2)
-        assert len(await desk.logged(0)) >= number + 1
+        async with asyncio.timeout(15):
+            while (await service.list_entries(desk.shop.rt, desk.shop.ctx))[1] <= number:
+                await asyncio.sleep(0.1)
 
 
 async def test_callers_are_named(desk: Desk) -> None:
@@ -147,6 +165,30 @@ async def test_an_oauth_client_is_named(desk: Desk) -> None:
     assert (await desk.http.get(f"{BASE}/logs", headers=token)).status_code == 200
 
 
+async def test_who_is_turned_away_at_the_door_is_in_it_too(desk: Desk, new_shop: Open) -> None:
+    """A credential nobody knows, or another shop's: the shop is the one that the address names."""
+    shop, other = desk.shop, await new_shop()
+    host = {"Host": shop.http.headers["Host"]}
+    bad = {"Authorization": "Bearer sk_live_" + "0" * 38}
+    project = f"/api/v1/public/projects/{shop.slug}/ecommerce/products"
+    asked: list[tuple[str, dict[str, Any], int]] = [
+        ("/api/store/products/", {**host, **bad}, 401),
+        ("/commerce/v2/products", {**host, "Authorization": "Bearer nonsense"}, 401),
+        (f"{BASE}/products", {**host, "Authorization": f"Bearer {other.key}"}, 403),
+        (f"{BASE}/users", {**host, **bad, "X-API-Key": shop.key}, 400),
+        (project, bad, 401),
+    ]
+    for path, headers, status in asked:
+        answer = await desk.http.get(path, headers=headers)
+        assert answer.status_code == status, (path, answer.text)
+    await desk.http.get(f"{BASE}/products", headers=bad)  # of no shop at all
+    await desk.http.options("/api/store/products/", headers={**host, **bad})  # asks nothing
+    found = await desk.logged(len(asked))
+    told = [(one["path"], one["status"], one["level"], one["userId"]) for one in found]
+    assert told == [(path, status, "warn", None) for path, _, status in asked[::-1]]
+    assert all(one["message"].startswith("Somebody accessed ") for one in found)
+
+
 async def test_pages_are_no_api(desk: Desk) -> None:
     host = {"Host": desk.shop.http.headers["Host"]}
     assert (await desk.http.get("/", headers=host)).status_code == 200
@@ -161,7 +203,7 @@ async def test_dates_levels_and_pages(desk: Desk) -> None:
     day = (today - timedelta(days=1)).timestamp()
     statuses = [200, 204, 301, 400, 404, 429, 500, 503]
     seen = [seen_at(ctx, day + n * 600 + 0.5, statuses[n % 8], f"/p/{n}", n) for n in range(144)]
-    await service.append(desk.shop.rt, rules.pack(seen, str))
+    await service.append(desk.shop.rt, packed(seen))
     whole = {"endDate": today.isoformat().replace("+00:00", "Z")}
 
     async def asked(**params: Any) -> tuple[list[str], int]:
@@ -201,8 +243,8 @@ async def test_any_part_of_it_is_what_a_reading_of_all_would_give(desk: Desk) ->
         for number, far in enumerate(spread)
     ]  # fmt: skip
     for part in (seen[:250], seen[250:400], seen[400:]):
-        await service.append(rt, rules.pack(part, str))
-    order = sorted(seen, key=lambda one: (one[0], one[10]), reverse=True)
+        await service.append(rt, packed(part))
+    order = sorted(seen, key=lambda one: (one.at, one.number), reverse=True)
     levels = {None: range(600), Level.INFO: range(400), Level.WARN: range(400, 500), Level.ERROR: range(500, 600)}
     for _ in range(80):
         level = dice.choice(list(levels))
@@ -210,11 +252,11 @@ async def test_any_part_of_it_is_what_a_reading_of_all_would_give(desk: Desk) ->
         end = dice.choice((None, now - timedelta(seconds=dice.randint(0, 90_000))))
         limit, offset = dice.choice((1, 7, 100)), dice.choice((0, 1, 50, 333))
         wanted = [
-            one[10]
+            one.id
             for one in order
-            if one[8] in levels[level]
-            and (start is None or int(one[0]) >= start.timestamp())
-            and (end is None or int(one[0]) <= end.timestamp())
+            if one.kind.status in levels[level]
+            and (start is None or int(one.at) >= start.timestamp())
+            and (end is None or int(one.at) <= end.timestamp())
         ]
         found, total = await service.list_entries(rt, ctx, start, end, level, limit, offset)
         asked = (level, start, end, limit, offset)
@@ -226,7 +268,7 @@ async def test_within_a_second_the_last_to_end_is_first_whoever_saw_it(desk: Des
     ctx, second = desk.shop.ctx, int(time.time()) - 60
     mine = [seen_at(ctx, second + n / 10, path=f"/{n}", number=n) for n in (1, 4, 7)]
     theirs = [seen_at(ctx, second + n / 10, path=f"/{n}", number=n) for n in (2, 3, 9)]
-    await service.append(desk.shop.rt, [*rules.pack(mine, str), *rules.pack(theirs, str)])
+    await service.append(desk.shop.rt, [*packed(mine), *packed(theirs)])
     assert [one["path"] for one in await desk.logged(6)] == ["/9", "/7", "/4", "/3", "/2", "/1"]
     assert [one["path"] for one in (await desk.get("/logs", limit=2, offset=3)).json()][-1:] != []
 
@@ -245,6 +287,26 @@ async def test_no_secret_and_no_person_is_in_it(desk: Desk, owner: Any) -> None:
     )
     for secret in (*secrets, desk.shop.key, desk.key, desk.shop.email):
         assert secret.encode() not in kept
+
+
+async def test_nor_what_a_caller_is_called_where_that_is_an_address_or_a_secret(desk: Desk) -> None:
+    shop = desk.shop
+    wanted = customers.NewCustomer("canary@example.com", PASSWORD, "Jane", username="canary@example.com")
+    jane = (await customers.register(shop.rt, replace(shop.ctx, now=datetime.now(UTC)), wanted)).tokens.access
+    key = await keys.create(shop.rt, shop.ctx, "instead of sk_live_CANARY0123456789abcdef")
+    for credential in (jane, key.secret):
+        await desk.get("/products", credential)
+    messages = [one["message"] for one in await desk.logged(2)]
+    assert len(messages) == 2 and not any("canary" in one.lower() for one in messages), messages
+    assert "API key 'instead of [hidden]' accessed /products endpoint." in messages
+
+
+async def test_an_entry_is_one_line_whatever_was_asked_for(desk: Desk) -> None:
+    """It is read in terminals, and anybody may make up an address."""
+    await desk.get("/products/x%0Aerror%20all%20is%20lost%1b%5b2J%E2%80%AE%C2%9B")
+    (shown,) = await desk.logged(1)
+    assert shown["path"] == f"{BASE}/products/x%0Aerror all is lost%1B[2J%E2%80%AE%C2%9B"
+    assert "/products/x%0Aerror all is lost%1B[2J" in shown["message"] and shown["message"].isprintable()
 
 
 async def test_an_address_is_not_what_a_client_says(desk: Desk) -> None:
@@ -285,8 +347,8 @@ async def test_behind_a_trusted_proxy_and_nothing_lost_on_a_clean_stop(alone: Da
     await shop.http.aclose()
     found, total = await service.list_entries(rt, shop.ctx, limit=100)
     assert total == 250
-    assert {one.address for one in found} == {"203.0.113.9"}
-    assert all(one.status == 200 and one.path == f"{BASE}/products" for one in found)
+    assert {one.kind.address for one in found} == {"203.0.113.9"}
+    assert all(one.kind.status == 200 and one.kind.path == f"{BASE}/products" for one in found)
 
 
 class Away:
@@ -312,20 +374,20 @@ async def test_what_cannot_be_written_waits_and_what_is_too_much_is_counted(desk
     rt = replace(desk.shop.rt, db=away)  # type: ignore[arg-type]
     metrics = Metrics()
     log = AccessLog(rt, metrics, APIS)
-    for _ in range(60_000):
+    for _ in range(MOST_PACKED + 60_000):
         log.note(visit_of(ctx), "GET", "/p", 0.001)
-    assert log.dropped == 10_000
-    assert b'merx_access_log_dropped_total{process="' in metrics.page() and b"10000.0" in metrics.page()
     assert not await log.flush() and not await log.flush()
+    assert 60_000 <= log.dropped <= 120_000  # whole pages, the oldest
+    assert b'merx_access_log_dropped_total{process="' in metrics.page() and b"%d.0" % log.dropped in metrics.page()
     log.note(visit_of(ctx), "GET", "/last", 0.001)
     away.down = False
     await log.close()
     found, total = await service.list_entries(desk.shop.rt, desk.shop.ctx, limit=1)
-    assert (total, found[0].path) == (50_001, "/last")
+    assert (total, found[0].kind.path) == (MOST_PACKED + 60_001 - log.dropped, "/last")
 
 
 async def test_a_page_that_was_sent_twice_is_there_once(desk: Desk) -> None:
-    pages = rules.pack([seen_at(desk.shop.ctx, time.time(), number=n) for n in range(7)], str)
+    pages = packed([seen_at(desk.shop.ctx, time.time(), number=n) for n in range(7)])
     await service.append(desk.shop.rt, pages)
     await service.append(desk.shop.rt, pages)
     assert (await service.list_entries(desk.shop.rt, desk.shop.ctx))[1] == 7
@@ -336,7 +398,7 @@ async def test_the_platforms_own_requests_belong_to_no_shop(desk: Desk) -> None:
     log = AccessLog(desk.shop.rt, Metrics(), APIS)
     log.note(visit_of(platform), "GET", "/p", 0.001)
     log.note(Visit({}, "192.0.2.7", False), "GET", "/p", 0.001)
-    assert rules.pack([seen_at(platform, time.time())], str) == []
+    assert packed([seen_at(platform, time.time())]) == []
     await log.close()
 
 
@@ -361,7 +423,7 @@ async def test_days_are_made_ahead_and_dropped(alone: Database, log_dsn: Dsn) ->
     await alone.lookup("select keep_access_log($1, 30)", old)
     assert len(await owner.fetch(PARTITIONS)) == 10
     ctx = Ctx(TenantId(ids.new()), ActorKind.KEY, ids.new(), scopes=frozenset({"logs:read"}))
-    await service.append(rt, rules.pack([seen_at(ctx, time.time())], str))
+    await service.append(rt, packed([seen_at(ctx, time.time())]))
     assert [row[0] for row in await owner.fetch(PARTITIONS)] == names
     assert (await service.list_entries(rt, ctx))[1] == 1
     assert await service.keep(rt) == 0
@@ -369,7 +431,7 @@ async def test_days_are_made_ahead_and_dropped(alone: Database, log_dsn: Dsn) ->
 
 
 async def test_the_days_are_out_of_reach_and_nothing_in_them_is_changed(desk: Desk, owner: Any) -> None:
-    await service.append(desk.shop.rt, rules.pack([seen_at(desk.shop.ctx, time.time())], str))
+    await service.append(desk.shop.rt, packed([seen_at(desk.shop.ctx, time.time())]))
     day = (await owner.fetch(PARTITIONS))[0][0]
     assert not await owner.fetchval("select has_schema_privilege('merx_app', 'access_log_days', 'usage')")
     assert not await owner.fetchval("select has_table_privilege('merx_app', $1, 'select')", f"access_log_days.{day}")
@@ -396,7 +458,17 @@ def test_settings() -> None:
 
 def test_levels() -> None:
     made = [
-        Entry(datetime.now(UTC), ActorKind.KEY, None, "", "GET", "/", "baas", status, 1.0, "r").level
+        Kind(ActorKind.KEY, None, "", "GET", "/", "baas", status).level
         for status in (200, 304, 399, 400, 499, 500, 599)
     ]
     assert made == [Level.INFO] * 3 + [Level.WARN] * 2 + [Level.ERROR] * 2
+
+
+async def test_pages_of_the_first_format_are_still_read(desk: Desk) -> None:
+    second = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+    kind = ["key", desk.shop.ctx.actor_id, "192.0.2.7", "GET", "/old", "baas", 200]
+    requests = [(250_000, 0, 1500, "r-1"), (750_000, 0, 2500, "r-2")]
+    entries = msgspec.msgpack.Encoder(uuid_format="bytes").encode([[kind], requests])
+    await service.append(desk.shop.rt, [Page(desk.shop.ctx.tenant, second, ids.new(), 2, 0, 0, entries)])
+    found, total = await service.list_entries(desk.shop.rt, desk.shop.ctx)
+    assert total == 2 and [(one.request_id, one.milliseconds) for one in found] == [("r-2", 2.5), ("r-1", 1.5)]

@@ -98,6 +98,8 @@ async def test_every_route_has_its_scope(
     answer = await desk.http.request(method, BASE + path, json=body, headers=desk.headers(rest))
     error = refused(answer, 403, "MISSING_PERMISSION")
     assert error["details"].removesuffix(" (scope)") in scopes
+    told = f'error="insufficient_scope", scope="{error["details"].removesuffix(" (scope)")}"'
+    assert answer.headers["www-authenticate"] == f'Bearer realm="merx", {told}'
 
 
 @pytest.mark.parametrize(("method", "path"), [one[:2] for one in ROUTES])
@@ -146,7 +148,7 @@ async def test_the_same_request_twice(desk: Desk) -> None:
     assert first.status_code == again.status_code == 201 and first.json() == again.json()
     assert again.headers["idempotent-replayed"] == "true"
     other = {**body, "items": [{**body["items"][0], "quantity": 2}]}
-    error = refused(await desk.post("/orders", other, **{"Idempotency-Key": "one"}), 409)
+    error = refused(await desk.post("/orders", other, **{"Idempotency-Key": "one"}), 409, details="Idempotency-Key")
     assert "IDEMPOTENCY" in error["code"]
     assert (await desk.post("/orders", body)).json()["id"] != first.json()["id"]
     order = first.json()
@@ -186,10 +188,16 @@ async def test_the_document_is_valid_and_whole(desk: Desk) -> None:
         ("GET", "/logs"),
     }  # fmt: skip
     assert document["servers"] == [{"url": BASE}]
+    told = (await desk.http.get("/.well-known/oauth-authorization-server")).json()["scopes_supported"]
+    for flow in document["components"]["securitySchemes"]["OAuth2"]["flows"].values():
+        assert list(flow["scopes"]) == told  # and none that no client is ever given
     for path in LISTS:
         good = document["paths"][path]["get"]["responses"]["200"]
         assert good["content"]["application/json"]["schema"]["type"] == "array"
         assert {"X-Total-Count", "X-Limit", "X-Offset"} <= set(good["headers"])
+    assert {path for path, item in document["paths"].items() if "304" in item.get("get", {}).get("responses", {})} == {
+        "/products", "/products/{productId}"
+    }  # fmt: skip
     assert "402" in document["paths"]["/payments"]["post"]["responses"]
     assert "202" in document["paths"]["/notifications/send"]["post"]["responses"]
     page = await desk.http.get(f"{BASE}/docs")

@@ -4,6 +4,7 @@ Time is kept to the second, as it is shown and asked for; within a second entrie
 
 from __future__ import annotations
 
+from array import array
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -15,10 +16,6 @@ from merx.kernel.ids import TenantId
 
 MAX_PATH = 500
 
-Seen = tuple[float, TenantId, ActorKind, UUID | None, str, str, str, str, int, float, str]
-"""One request as it is noted when it ends, cheap to make: (epoch seconds, tenant, caller's kind and id, address,
-method, path, dialect, status, seconds it took, request id)."""
-
 
 class Level(StrEnum):
     INFO = "info"
@@ -26,10 +23,10 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """`address` is the client's, past the trusted proxies; `path` is without the query, and without what is secret."""
+class Kind(msgspec.Struct, frozen=True, array_like=True):
+    """What many requests have in common. `address` is the client's, past the trusted proxies; `path` is without the
+    query, and without what is secret."""
 
-    at: datetime
     actor: ActorKind
     actor_id: UUID | None
     address: str
@@ -37,12 +34,33 @@ class Entry(msgspec.Struct, frozen=True):
     path: str
     dialect: str
     status: int
-    milliseconds: float
-    request_id: str
 
     @property
     def level(self) -> Level:
         return Level.INFO if self.status < 400 else Level.WARN if self.status < 500 else Level.ERROR
+
+
+class Strip:
+    """Requests of one kind that have ended and are not written yet, in columns of plain numbers: to note one more is
+    three appends and twenty bytes, and leaves no object behind."""
+
+    __slots__ = ("at", "kind", "numbers", "tenant", "took")
+
+    def __init__(self, tenant: TenantId, kind: Kind) -> None:
+        self.tenant, self.kind = tenant, kind
+        self.empty()
+
+    def empty(self) -> None:
+        self.at = array("d")  # epoch seconds
+        self.took = array("f")  # seconds
+        self.numbers = array("Q")  # a request's id is its process's birth, `-`, and this in hexadecimal
+
+
+class Entry(msgspec.Struct, frozen=True):
+    at: datetime
+    kind: Kind
+    milliseconds: float
+    request_id: str
 
 
 class Page(msgspec.Struct, frozen=True):

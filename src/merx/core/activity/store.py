@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from uuid import UUID
 
 from merx.core.activity.model import Level, Page
 from merx.db.database import Database, Tx
@@ -15,6 +16,8 @@ select append_access_log(
   $1::uuid[], $2::timestamptz[], $3::uuid[], $4::int[], $5::int[], $6::int[], $7::bytea[])
 """
 KEEP = "select keep_access_log($1, $2)"
+
+FORGET_CALLER = "select forget_caller($1, $2, $3, $4)"
 
 _COUNTED: Mapping[Level | None, str] = {
     None: "infos + warns + errors",
@@ -64,6 +67,11 @@ async def append(db: Database, pages: Sequence[Page]) -> None:
         [page.errors for page in pages],
         [page.entries for page in pages],
     )
+
+
+async def forget_caller(tx: Tx, caller: UUID, since: datetime, until: datetime) -> None:
+    """Who this caller was, and from where they called, from `since` on and before `until`; that somebody did stays."""
+    await tx.row(FORGET_CALLER, caller, since, until)
 
 
 async def keep(db: Database, today: date, days: int) -> int:

@@ -54,7 +54,7 @@ async def found(rt: Runtime, ctx: Ctx, wanted: Founding) -> Tenant:
         if made is not None:
             directory.forget(rt)
             return made
-        if wanted.slug is not None or wanted.domain is not None:
+        if wanted.slug is not None:
             break
     raise SlugTaken(wanted.slug or tenant_rules.slug_base(wanted.name))
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from merx.core.auth import rules
 from merx.core.auth.model import DELEGABLE, AuthorizationRequest, GrantRefused, OauthClient
 
 MAX_STATE = 2000
@@ -32,7 +33,7 @@ def may_return(client: OauthClient, uri: str) -> bool:
 
 def _without_port(uri: str) -> str | None:
     """A loopback address without its port; None for any other, and for what is not spelled plainly."""
-    if len(uri) > 2000 or not uri.isascii() or any(c <= " " or c in '"<>\\^`{|}\x7f#' for c in uri):
+    if len(uri) > 2000 or not uri.isascii() or rules.not_in_uris(uri) or "#" in uri:
         return None
     try:
         parts = urlsplit(uri)
@@ -49,6 +50,8 @@ def _without_port(uri: str) -> str | None:
 
 def check_request(client: OauthClient, asked: AuthorizationRequest) -> tuple[str, ...]:
     """The scopes an authorization request asks for; raises GrantRefused with RFC 6749's own codes."""
+    if asked.fault:
+        raise GrantRefused("invalid_request", asked.fault)
     if asked.response_type != "code":
         raise GrantRefused(
             "unsupported_response_type" if asked.response_type else "invalid_request", "response_type must be code."
@@ -78,8 +81,8 @@ def allowed(client: OauthClient) -> frozenset[str]:
 
 
 def within(bound: Collection[str], wanted: str) -> tuple[str, ...]:
-    named = wanted.split(" ") if wanted else []
-    if beyond := sorted(set(named) - set(bound)):
+    named = set(wanted.split(" ")) if wanted else set()
+    if beyond := sorted(named - set(bound)):
         raise GrantRefused("invalid_scope", f"This client can't have the scope {beyond[0][:60]!r}.")
     return tuple(sorted(named or bound))
 

@@ -50,8 +50,10 @@ async def begin_authorization(rt: Runtime, ctx: Ctx | None, asked: Authorization
     """What the consent page shows. Raises UnknownTarget, after which nobody may be sent anywhere, or GrantRefused,
     which the client is told at the address it named. `ctx` is whoever has signed in, in whichever shop."""
     async with _client_of(rt, asked) as (tx, client):
-        scopes = grant_rules.check_request(client, asked)
         member = await _member(tx, ctx)
+        # Anybody can open a shop and register an address for its clients, so a mistake in a request sends nobody there
+        # who is not of that shop (RFC 9700, 4.11.2).
+        scopes = () if member is None else grant_rules.check_request(client, asked)
         tenant = tx.ctx.tenant
     shop = await directory.find(rt, tenant)
     if shop is None:
@@ -65,11 +67,10 @@ async def approve(rt: Runtime, ctx: Ctx, asked: AuthorizationRequest) -> str:
     """The code that a member's consent gives: for a minute, for this client, this address and this challenge."""
     code = grant_rules.make_code()
     async with _client_of(rt, asked) as (tx, client):
-        scopes = grant_rules.check_request(client, asked)
         member = await _member(tx, ctx)
         if member is None:
             raise Forbidden("Only a member of this shop's team can let a program act for it.", code="not_a_member")
-        granted = _narrowed(member, scopes)
+        granted = _narrowed(member, grant_rules.check_request(client, asked))
         if not granted:
             raise GrantRefused("access_denied", "This member may do nothing of what was asked for.")
         ends = tx.ctx.now + CODE_LIFE
@@ -286,7 +287,7 @@ async def _authenticated(
 ) -> AsyncIterator[tuple[Tx, OauthClient]]:
     """A transaction in the shop of a client that has proved who it is; raises InvalidClient."""
     found = await _find(rt, proof.client_id)
-    if found is None:
+    if found is None or proof.at not in (None, found[1]):
         raise InvalidClient
     async with rt.db.begin(_acting(found[1], now)) as tx:
         known = await store.client_with_secret(tx, found[0])

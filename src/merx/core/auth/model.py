@@ -22,7 +22,7 @@ SCOPES = STOREFRONT_SCOPES | frozenset(
         "products:read", "products:write",
         "orders:read", "orders:write",
         "refunds:write", "payments:write",
-        "customers:read", "customers:write", "users:read",
+        "customers:read", "customers:write", "customers:erase", "users:read",
         "coupons:read", "coupons:write",
         "settings:read", "settings:write",
         "webhooks:read", "webhooks:write",
@@ -169,7 +169,8 @@ CODE_LIFE = timedelta(seconds=60)
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True):
-    """What a client sends a person's browser to us with; text as it came, empty where it did not."""
+    """What a client sends a person's browser to us with; text as it came, empty where it did not. `fault`: why it can't
+    be read as a whole, for the client to hear of."""
 
     client_id: str = ""
     redirect_uri: str = ""
@@ -179,11 +180,13 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     code_challenge: str = ""
     code_challenge_method: str = ""
     response_mode: str = ""
+    fault: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request that is in order, for the page that asks a member. `granted` is what the client would get,
-    `withheld` what it asks for and this member can't give. `member` is None where nobody of this shop has signed in."""
+    """A request for the page that asks a member. `member` is None where nobody of this shop has signed in, and nothing
+    but the client and its address has been looked at then. `granted` is what the client would get, `withheld` what it
+    asks for and this member can't give."""
 
     client: OauthClient
     shop: Tenant
@@ -213,10 +216,12 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class ClientProof(msgspec.Struct, frozen=True):
-    """How a client says who it is; a public one has no secret."""
+    """How a client says who it is; a public one has no secret. `at`: the shop at whose host it says so, where clients
+    of others are not known."""
 
     client_id: str
     secret: str | None = None
+    at: TenantId | None = None
 
 
 class Given(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ Keys, the team, OAuth clients and what they are given are in `keys`, `team`, `cl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -26,6 +26,7 @@ from merx.core.tenants import rules as tenant_rules
 from merx.core.tenants import store as tenants
 from merx.core.tenants.model import SlugTaken, Tenant
 from merx.db.database import Tx
+from merx.db.together import Crowds
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
@@ -34,6 +35,8 @@ from merx.runtime import Runtime
 
 KEY_PREFIXES = ("pk_", "sk_")
 SWEPT_AT_ONCE = 1000
+
+_presented: Crowds[bytes, Credential] = Crowds()
 
 
 class Registration(msgspec.Struct, frozen=True):
@@ -47,10 +50,14 @@ class Registration(msgspec.Struct, frozen=True):
 
 # ── Credentials ──────────────────────────────────────────────────────────────────────────────────────────────────────
 async def authenticate(rt: Runtime, text: str, now: datetime | None = None) -> Credential:
-    """What a key or an access token stands for at this moment, asked of the database in one statement; raises
-    InvalidKey or InvalidToken."""
+    """What a key or an access token stands for at this moment, asked of the database; raises InvalidKey or
+    InvalidToken."""
     now = now or datetime.now(UTC)
-    found = await store.credential(rt.db, digest_of(rt, text, now))
+
+    async def look_up(digests: list[bytes]) -> Mapping[bytes, Credential]:
+        return await store.credentials(rt.db, digests)
+
+    found = await _presented.at(rt.db).ask(digest_of(rt, text, now), look_up)
     if found is None or not accepted(rt, found, text, now):
         raise InvalidKey if text.startswith(KEY_PREFIXES) else InvalidToken
     note_use(found, now)
@@ -206,10 +213,13 @@ async def _tenant_of(rt: Runtime, staff: StaffId, wanted: TenantId | None) -> Te
 
 
 # ── Tokens ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-async def refresh(rt: Runtime, token: str, *, now: datetime | None = None) -> Tokens:
+async def refresh(rt: Runtime, token: str, at: TenantId | None = None, *, now: datetime | None = None) -> Tokens:
     """New tokens for a refresh token, of people and shoppers alike. It works once, and for ten seconds more it gives
-    the same successor again; used after that, the whole session ends, because two parties hold it."""
+    the same successor again; used after that, the whole session ends, because two parties hold it. `at`: the shop at
+    whose door it was shown, where another shop's is as unknown as one that never was."""
     tenant = rules.refresh_tenant(token)
+    if at is not None and at != tenant:
+        raise InvalidToken
     ctx = _acting(tenant, now)
     successor = rules.next_refresh(rt.vault.key("refresh"), tenant, token)
     digest, next_digest = rt.vault.digest(token), rt.vault.digest(successor)
@@ -232,11 +242,14 @@ async def sign_out(rt: Runtime, ctx: Ctx) -> None:
     rt.revoked()
 
 
-async def revoke_refresh(rt: Runtime, token: str) -> None:
-    """Ends the session of a refresh token. A token nobody knows is no error: it is as dead as was asked."""
+async def revoke_refresh(rt: Runtime, token: str, at: TenantId | None = None) -> None:
+    """Ends the session of a refresh token. A token nobody knows is no error: it is as dead as was asked. `at` as in
+    `refresh`."""
     try:
         tenant = rules.refresh_tenant(token)
     except InvalidToken:
+        return
+    if at is not None and at != tenant:
         return
     async with rt.db.begin(_acting(tenant, None)) as tx:
         known = await store.refresh_token(tx, rt.vault.digest(token))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -15,6 +16,7 @@ from merx.kernel import ids
 from merx.kernel.context import ActorKind
 from merx.kernel.ids import SessionId, TenantId
 from merx.runtime import Runtime
+from merx.vault import Vault
 
 
 async def open_session(rt: Runtime, tx: Tx, actor: ActorKind, actor_id: UUID, scopes: Iterable[str]) -> Tokens:
@@ -76,4 +78,9 @@ async def end_all(rt: Runtime, tx: Tx, actor_id: UUID, but: SessionId | None = N
 
 
 def session_digest(rt: Runtime, session: SessionId) -> bytes:
-    return rt.vault.digest(f"session/{session}")
+    return _session_digest(rt.vault, session)
+
+
+@lru_cache(2048)
+def _session_digest(vault: Vault, session: SessionId) -> bytes:
+    return vault.digest(f"session/{session}")

@@ -68,7 +68,7 @@ async def add(
             names = (first_name.strip(), last_name.strip())
             staff = await store.insert_staff(tx, StaffId(ids.new()), address, password_hash, *names)
         if staff is None:
-            raise Conflict("Somebody has just registered this e-mail; send the request again.")
+            raise Conflict("Somebody has just registered this e-mail; send the request again.", retry_after=1)
         number = await tenants.next_number(tx, "members")
         member = await store.insert_member(tx, staff, number, role, allowed)
         if member is None:

@@ -102,10 +102,11 @@ class Basket(msgspec.Struct, frozen=True):
 
 
 class CouponTrial(msgspec.Struct, frozen=True):
-    """What a code would give now. `cart`: the cart it was tried on, with the coupon on it."""
+    """What a code would give now; no `benefit` where it was tried on no goods. `cart`: the cart it was tried on, with
+    the coupon on it."""
 
     coupon: Coupon
-    benefit: Benefit
+    benefit: Benefit | None
     currency: Currency
     cart: Cart | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from merx.core.cart.model import MAX_QUANTITY, Basket, Cart, Owner
@@ -17,9 +18,15 @@ from merx.kernel.errors import Invalid, NotFound
 _TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
-def price(basket: Basket, now: datetime, shipping_method: str | None = None, strict: bool = False) -> Cart:
+def price(
+    basket: Basket,
+    now: datetime,
+    shipping_method: str | None = None,
+    strict: bool = False,
+    taken: Sequence[str] = (),
+) -> Cart:
     """`strict` raises CouponRefused where the coupon does not apply; otherwise the cart says why and goes on
-    without it. Raises Invalid for an unknown shipping method."""
+    without it. Raises Invalid for an unknown shipping method, `taken` being known."""
     amounts = [LineAmount(line.unit_minor, line.quantity) for line in basket.lines]
     goods = pricing.subtotal(amounts)
     benefit, problem = Benefit(), None
@@ -30,7 +37,7 @@ def price(basket: Basket, now: datetime, shipping_method: str | None = None, str
             if strict:
                 raise
             problem = refused.message
-    method = shipping.choose(basket.shipping, basket.methods, shipping_method)
+    method = shipping.choose(basket.shipping, basket.methods, shipping_method, taken)
     after = goods - min(benefit.discount, goods)
     cost = shipping.cost(basket.shipping, method, after, benefit.free_shipping) if basket.lines else 0
     return Cart(basket, pricing.totals(amounts, benefit.discount, cost, basket.tax), method, problem)

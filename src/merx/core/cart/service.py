@@ -1,10 +1,9 @@
-"""What a shopper can do to a cart. Each is one transaction of four round trips: begin, change, read, commit."""
+"""What a shopper can do to a cart, each in one transaction of two round trips: it changes and reads; it commits."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
@@ -19,7 +18,7 @@ from merx.core.pricing.model import LineAmount
 from merx.db.database import Tx
 from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Invalid, NotFound, Refused
-from merx.kernel.ids import LineId
+from merx.kernel.ids import LineId, VariantId
 from merx.kernel.money import parse_minor
 from merx.runtime import Runtime
 
@@ -43,29 +42,31 @@ async def add(rt: Runtime, ctx: Ctx, owner: Owner, item: Item) -> Cart:
     rules.check_quantity(item.quantity)
     async with rt.db.begin(ctx) as tx:
         added = await store.add(tx, rules.check_owner(ctx, owner), item)
-        if added is None:
-            raise NotFound("product", field="product_id")
-        _check_stock(added)
         basket = await store.read(tx, owner)
+        if added.line is None:
+            what = "product" if item.variant_id is None else "variant"
+            raise NotFound(what, field=f"{what}_id")
+        _check_stock(added.line, basket)
         _check_size(basket)
-    return rules.price(basket, ctx.now)
+        return rules.price(basket, ctx.now)  # inside: what can't be priced is not kept
 
 
 async def set_quantity(rt: Runtime, ctx: Ctx, owner: Owner, line_id: LineId, quantity: int) -> Cart:
     """Zero removes the line."""
     ctx.require("cart:write")
     rules.check_quantity(quantity, lowest=0)
+    rules.check_owner(ctx, owner)
     async with rt.db.begin(ctx) as tx:
         if quantity == 0:
-            if not await store.remove_line(tx, rules.check_owner(ctx, owner), line_id):
-                raise NotFound("cart item")
+            changed = await store.remove_line(tx, owner, line_id)
         else:
-            changed = await store.set_quantity(tx, rules.check_owner(ctx, owner), line_id, quantity)
-            if changed is None:
-                raise NotFound("cart item")
-            _check_stock(changed)
+            changed = await store.set_quantity(tx, owner, line_id, quantity)
         basket = await store.read(tx, owner)
-    return rules.price(basket, ctx.now)
+        if not changed.done:
+            raise NotFound("cart item")
+        if quantity and changed.line is not None:
+            _check_stock(changed.line, basket)
+        return rules.price(basket, ctx.now)
 
 
 async def clear(rt: Runtime, ctx: Ctx, owner: Owner) -> Cart:
@@ -81,10 +82,14 @@ async def set_coupon(rt: Runtime, ctx: Ctx, owner: Owner, code: str | None) -> C
     ctx.require("cart:write")
     cleaned = coupons.clean_code(code) if code is not None else None
     async with rt.db.begin(ctx) as tx:
-        if not await store.set_coupon(tx, rules.check_owner(ctx, owner), cleaned):
-            raise Refused("Put something into the cart first.", code="cart_empty")
+        changed = await store.set_coupon(tx, rules.check_owner(ctx, owner), cleaned)
         basket = await store.read(tx, owner)
-        return rules.price(basket, ctx.now, strict=cleaned is not None)
+        if not changed.done:
+            raise Refused("Put something into the cart first.", code="cart_empty")
+        cart = rules.price(basket, ctx.now, strict=cleaned is not None)
+        if basket.coupon is not None:
+            await _check_uses(tx, ctx, basket.coupon)
+        return cart
 
 
 async def drop_coupon(rt: Runtime, ctx: Ctx, owner: Owner) -> Cart:
@@ -96,24 +101,28 @@ async def drop_coupon(rt: Runtime, ctx: Ctx, owner: Owner) -> Cart:
     return rules.price(basket, ctx.now)
 
 
-async def try_coupon(rt: Runtime, ctx: Ctx, code: str, worth: Owner | Decimal, keep: bool = False) -> CouponTrial:
-    """What a code would give for a cart, or for goods of this worth in main units. `keep` puts it on the cart. Raises
-    CouponRefused with the reason why it does not apply, and then nothing changes. A limit of uses by one shopper is
-    looked at where the shopper is signed in: an answer about anybody's e-mail would tell who bought what."""
+async def try_coupon(
+    rt: Runtime, ctx: Ctx, code: str, worth: Owner | Decimal | None, keep: bool = False
+) -> CouponTrial:
+    """What a code would give for a cart, or for goods of this worth in main units; for neither, whether it can be used
+    at all. `keep` puts it on the cart. Raises CouponRefused with the reason why it does not apply, and then nothing
+    changes. A limit of uses by one shopper is looked at where the shopper is signed in: an answer about anybody's
+    e-mail would tell who bought what."""
     ctx.require("cart:write")
     cleaned = coupons.clean_code(code)
+    goods: int | None
     async with rt.db.begin(ctx) as tx:
         if isinstance(worth, Owner):
             basket = await _cart_to_try(tx, rules.check_owner(ctx, worth), cleaned, keep)
             goods = pricing.subtotal([LineAmount(line.unit_minor, line.quantity) for line in basket.lines])
         else:
             basket = await store.unkept(tx, [], cleaned, None)
-            goods = _minor(worth, basket.currency)
-        benefit = coupons.benefit(basket.coupon, goods, ctx.now)
-        assert basket.coupon is not None
-        await _check_uses(tx, ctx, basket.coupon)
+            goods = None if worth is None else _minor(worth, basket.currency)
+        coupon = coupons.usable(basket.coupon, ctx.now)
+        benefit = None if goods is None else coupons.benefit(coupon, goods, ctx.now)
+        await _check_uses(tx, ctx, coupon)
     cart = rules.price(basket, ctx.now) if isinstance(worth, Owner) else None
-    return CouponTrial(basket.coupon, benefit, basket.currency, cart)
+    return CouponTrial(coupon, benefit, basket.currency, cart)
 
 
 async def _cart_to_try(tx: Tx, owner: Owner, code: str, keep: bool) -> Basket:
@@ -143,10 +152,10 @@ async def _check_uses(tx: Tx, ctx: Ctx, coupon: Coupon) -> None:
         raise coupons.used_by_shopper()
 
 
-def _check_stock(change: tuple[Any, int, int]) -> None:
+def _check_stock(change: tuple[VariantId, int, int], basket: Basket) -> None:
     variant, quantity, available = change
     if quantity > available or quantity >= MAX_QUANTITY:
-        raise OutOfStock([variant])
+        raise OutOfStock([variant], [line.name for line in basket.lines if line.variant_id == variant])
 
 
 def _check_size(basket: Basket) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -13,8 +14,9 @@ from merx.core.coupons.model import Coupon
 from merx.core.pricing.model import TaxRules
 from merx.core.shipping.model import ShippingMethod, ShippingRules
 from merx.db.database import Tx
+from merx.db.wire import Sent
 from merx.kernel import ids
-from merx.kernel.ids import CartId, CustomerId, LineId, OrderId
+from merx.kernel.ids import CartId, CustomerId, LineId, OrderId, VariantId
 
 TABLES = ("carts", "cart_lines")
 
@@ -90,13 +92,13 @@ UNKEPT = (
     from unnest($2::uuid[], $3::uuid[], $4::int[]) with ordinality as w (product_id, variant_id, quantity, place)
     join lateral (
       select x.* from variants x where x.tenant_id = $1 and x.deleted_at is null
-        and (x.id = w.variant_id or (w.variant_id is null and x.product_id = w.product_id and x.active))
+        and (x.id = w.variant_id or (w.variant_id is null and x.product_id = w.product_id))
         and (w.product_id is null or x.product_id = w.product_id)
-      order by x.position, x.id limit 1) v on true
+      order by x.active desc, x.position, x.id limit 1) v on true
     join products p on p.tenant_id = $1 and p.id = v.product_id
     join stock k on k.tenant_id = $1 and k.variant_id = v.id)""",
     ).replace("select c.id, c.version, c.customer_id", "select null::uuid, 0, u.id")
-    + """from settings s left join customers u on u.tenant_id = $1 and u.id = $6
+    + """from settings s left join customers u on u.tenant_id = $1 and u.id = $6 and u.erased_at is null
 where s.tenant_id = $1"""
 )
 _ADD = """
@@ -201,6 +203,17 @@ delete from carts where tenant_id = $1 and state = 'open' and updated_at <= $2 a
   (select id from carts where tenant_id = $1 and state = 'open' and token is not null and created_at <= $2
     and updated_at <= $2 limit $3)
 """
+# The carts that these orders came from, and what was begun since under a guest's same token.
+ERASE_OF_ORDERS = """
+delete from carts where tenant_id = $1 and (id = any($2::uuid[]) or state = 'open' and token = any(array(
+  select c.token from carts c where c.tenant_id = $1 and c.id = any($2::uuid[]) and c.token is not null)))
+"""
+ERASE = """
+delete from carts where tenant_id = $1 and id = any(array(
+  (select c.id from carts c where c.tenant_id = $1 and c.customer_id = $2 and c.state = 'open')
+  union all
+  (select c.id from carts c where c.tenant_id = $1 and c.customer_id = $2 and c.state = 'ordered' limit $3)))
+"""
 
 _lines = msgspec.json.Decoder(list[BasketLine])
 _methods = msgspec.json.Decoder(list[ShippingMethod])
@@ -267,36 +280,53 @@ async def unkept(tx: Tx, items: Sequence[Item], coupon_code: str | None, custome
     return _basket(row)
 
 
-async def add(tx: Tx, owner: Owner, item: Item) -> tuple[Any, int, int] | None:
-    """(variant, quantity in the cart, available), or None where nothing of the kind is for sale."""
+# ── Changes. Each travels with the reading of the cart that follows it, and is told what it did after that ─────────────
+class Change:
+    """What became of a line: (variant, quantity in the cart, available); None where there is nothing of the kind."""
+
+    def __init__(self, sent: Sent) -> None:
+        self._sent = sent
+
+    @property
+    def done(self) -> bool:
+        return self._sent.row is not None
+
+    @property
+    def line(self) -> tuple[VariantId, int, int] | None:
+        row = self._sent.row
+        if row is None:
+            return None
+        variant, quantity, available = row
+        assert variant is not None and quantity is not None and available is not None
+        return VariantId(UUID(variant)), int(quantity), int(available)
+
+
+async def add(tx: Tx, owner: Owner, item: Item) -> Change:
     which, value = _key(owner)
     args = [value, CartId(ids.new()), tx.ctx.now, LineId(ids.new()), item.quantity]
     if item.variant_id is not None:
-        row = await tx.row(ADD_VARIANT[which], *args, item.variant_id, item.product_id)
-    else:
-        row = await tx.row(ADD_PRODUCT[which], *args, item.product_id)
-    return (row[0], row[1], row[2]) if row else None
+        return Change(await tx.ahead(ADD_VARIANT[which], *args, item.variant_id, item.product_id))
+    return Change(await tx.ahead(ADD_PRODUCT[which], *args, item.product_id))
 
 
-async def set_quantity(tx: Tx, owner: Owner, line_id: LineId, quantity: int) -> tuple[Any, int, int] | None:
+async def set_quantity(tx: Tx, owner: Owner, line_id: LineId, quantity: int) -> Change:
     which, value = _key(owner)
-    row = await tx.row(SET_QUANTITY[which], value, tx.ctx.now, line_id, quantity)
-    return (row[0], row[1], row[2]) if row else None
+    return Change(await tx.ahead(SET_QUANTITY[which], value, tx.ctx.now, line_id, quantity))
 
 
-async def remove_line(tx: Tx, owner: Owner, line_id: LineId) -> bool:
+async def remove_line(tx: Tx, owner: Owner, line_id: LineId) -> Change:
     which, value = _key(owner)
-    return await tx.row(REMOVE_LINE[which], value, tx.ctx.now, line_id) is not None
+    return Change(await tx.ahead(REMOVE_LINE[which], value, tx.ctx.now, line_id))
 
 
 async def clear(tx: Tx, owner: Owner) -> None:
     which, value = _key(owner)
-    await tx.rows(CLEAR[which], value, tx.ctx.now)
+    await tx.ahead(CLEAR[which], value, tx.ctx.now)
 
 
-async def set_coupon(tx: Tx, owner: Owner, code: str | None) -> bool:
+async def set_coupon(tx: Tx, owner: Owner, code: str | None) -> Change:
     which, value = _key(owner)
-    return await tx.row(SET_COUPON[which], value, tx.ctx.now, code) is not None
+    return Change(await tx.ahead(SET_COUPON[which], value, tx.ctx.now, code))
 
 
 async def last_ordered(tx: Tx, owner: Owner) -> tuple[OrderId, Any] | None:
@@ -356,3 +386,12 @@ async def join(tx: Tx, guest: CartId, kept: CartId) -> None:
 async def forget_left(tx: Tx, before: datetime, limit: int) -> int:
     """Open carts of guests that nobody has touched since, with their lines; a customer's own stays."""
     return await tx.run(FORGET_LEFT, before, limit)
+
+
+async def erase_of_orders(tx: Tx, carts: Sequence[CartId]) -> None:
+    await tx.run(ERASE_OF_ORDERS, list(carts))
+
+
+async def erase(tx: Tx, customer: CustomerId, limit: int) -> int:
+    """The customer's carts, those of their orders too, with what is in them; how many."""
+    return await tx.run(ERASE, customer, limit)

@@ -44,7 +44,8 @@ async def categorize(rt: Runtime, ctx: Ctx, products: Sequence[ProductId], categ
     async def one(product: ProductId) -> None:
         before = (await service.get_product(rt, ctx, product, hidden=True)).product
         kept: list[CategoryKey] = [known.id for known in before.categories]
-        await service.update_product(rt, ctx, product, ProductChanges(categories=(*kept, category)))
+        changes = ProductChanges(categories=(*kept, category), expected_version=before.version)
+        await service.update_product(rt, ctx, product, changes)
 
     return await _each(ctx, products, one)
 

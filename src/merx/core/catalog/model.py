@@ -196,6 +196,7 @@ class ProductQuery(msgspec.Struct, frozen=True):
 
     search: str | None = None
     category: str | None = None  # a slug, or a name in any case; with its subcategories
+    among: tuple[str, ...] = ()  # a few branches, as in Branch; `category` is one, and no product is in two of them
     min_price: Amount | None = None  # in main units, both ends included
     max_price: Amount | None = None
     in_stock: bool | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -128,9 +130,28 @@ def read_json_lines(lines: Iterable[str]) -> Iterator[Record]:
         if not line.strip():
             continue
         try:
-            yield Record(number, decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            values = decoder.decode(line)
+            json.loads(line, object_pairs_hook=_once)
+        except _Twice as name:
+            yield Record(number, wrong=f"The field {name} appears twice in one object.")
+        except (msgspec.DecodeError, ValueError, RecursionError):
             yield Record(number, wrong="This line is not a JSON object.")
+        else:
+            yield Record(number, values)
+
+
+class _Twice(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A second value would quietly take the first one's place."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Twice(name[:50])
+        found[name] = value
+    return found
 
 
 def read_csv(lines: Iterable[str]) -> Iterator[Record]:
@@ -145,14 +166,17 @@ def read_csv(lines: Iterable[str]) -> Iterator[Record]:
         except StopIteration:
             break
         except csv.Error as wrong:
-            yield Record(begins, wrong=f"This line is not CSV: {wrong}.")
+            yield Record(begins, wrong=_not_csv(str(wrong)))
             return
         if not any(cell.strip() for cell in cells):
             continue
         if header is None:
             header = [cell.strip().lstrip("\ufeff").lower().replace(" ", "_") for cell in cells]
             if unknown := [name for name in header if name not in COLUMNS]:
-                yield Record(begins, wrong=f"There is no column {unknown[0]}; there are {', '.join(COLUMNS)}.")
+                yield Record(begins, wrong=_no_column(unknown[0]))
+                return
+            if twice := [name for name in COLUMNS if header.count(name) > 1]:
+                yield Record(begins, wrong=f"There are two columns {twice[0]}; leave one out.")
                 return
             continue
         if len(cells) > len(header):
@@ -167,11 +191,31 @@ def read_csv(lines: Iterable[str]) -> Iterator[Record]:
         first, group = begins, [values]
     if group:
         yield Record(first, _grouped(group))
+    elif header is None:
+        yield Record(1, wrong=f"The file is empty; its first line names the columns: {', '.join(COLUMNS)}.")
+
+
+def _not_csv(why: str) -> str:
+    if "new-line character" in why:
+        return "This line ends with a carriage return alone: save the file with the line ends of Windows or Unix."
+    return f"This line is not CSV: {why}."
+
+
+def _no_column(name: str) -> str:
+    for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
+        if mark in name:
+            return f"Cells have commas between them, and here it is {called}: save the file as CSV with commas."
+    return f"There is no column {name[:100]}; there are {', '.join(COLUMNS)}."
 
 
 def _plain(cell: str) -> str:
     cell = cell.strip()
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
+
+
+def _is_formula(cell: str) -> bool:
+    """Or what would be taken for a guarded one: it is guarded too, so that it is read back as it was."""
+    return cell.lstrip("'").startswith(_FORMULA)
 
 
 def _continues(first: Values, values: Values) -> bool:
@@ -272,7 +316,7 @@ def _flag(values: Values, name: str) -> bool | UnsetType:
 
 def _items(value: Any, name: str, separator: str) -> list[Any]:
     if isinstance(value, str) and separator:
-        return [part for part in (part.strip() for part in value.split(separator)) if part]
+        return [part for part in (_unmarked(part.strip()) for part in _split(value, separator)) if part]
     if not isinstance(value, list):
         raise Invalid(f"{name} is a list.", field=name)
     return value
@@ -298,13 +342,38 @@ def _options(value: Any) -> dict[str, str]:
     if value is None:
         return {}
     if isinstance(value, str):
-        pairs = [part.partition("=") for part in value.split(";") if part.strip()]
-        if not all(equals for _, equals, _ in pairs):
+        pairs = [_split(part, "=") for part in _split(value, ";") if part.strip()]
+        if not all(len(pair) > 1 for pair in pairs):
             raise Invalid("Options look like Colour=Black; Size=L.", field="options")
-        return {name.strip(): chosen.strip() for name, _, chosen in pairs}
+        return {_unmarked(name).strip(): _unmarked("=".join(chosen)).strip() for name, *chosen in pairs}
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
         raise Invalid("Options are names with one value each.", field="options")
     return dict(value)
+
+
+# ── Several things in one cell ────────────────────────────────────────────────────────────────────────────────────────
+_MARKED = re.compile(r"\\([\\;|=])")
+_PIECES = re.compile(r"\\[\\;|=]|.", re.DOTALL)
+
+
+def _marked(text: str, separators: str) -> str:
+    """A separator that is part of a text has a backslash before it, and so has a backslash."""
+    return "".join(f"\\{one}" if one == "\\" or one in separators else one for one in text)
+
+
+def _unmarked(text: str) -> str:
+    return _MARKED.sub(r"\1", text)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """At the separators that have no backslash before them; the parts are still to be `_unmarked`."""
+    parts = [""]
+    for piece in _PIECES.findall(text):
+        if piece == separator:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
 
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -351,8 +420,8 @@ def csv_lines(product: Product, paths: Mapping[Any, str]) -> Iterator[str]:
             product.description if at == 0 else "",
         )
         shared = (
-            "; ".join(paths[one.id] for one in product.categories if one.id in paths),
-            " | ".join(f"{one.url} {one.alt}".strip() for one in product.images),
+            "; ".join(_marked(paths[one.id], ";") for one in product.categories if one.id in paths),
+            " | ".join(_marked(f"{one.url} {one.alt}".strip(), "|") for one in product.images),
         )
         yield _csv_line(
             [
@@ -364,7 +433,7 @@ def csv_lines(product: Product, paths: Mapping[Any, str]) -> Iterator[str]:
                 str(variant.available),
                 str(product.active).lower(),
                 *(shared if at == 0 else ("", "")),
-                "; ".join(f"{name}={value}" for name, value in variant.options.items()),
+                "; ".join(f"{_marked(name, ';=')}={_marked(value, ';=')}" for name, value in variant.options.items()),
             ]
         )
 
@@ -372,7 +441,7 @@ def csv_lines(product: Product, paths: Mapping[Any, str]) -> Iterator[str]:
 def _csv_line(cells: Sequence[str]) -> str:
     """Cells that a spreadsheet would run as a formula begin with an apostrophe."""
     line = io.StringIO()
-    guarded = [f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells]
+    guarded = [f"'{cell}" if _is_formula(cell) else cell for cell in cells]
     csv.writer(line, lineterminator="\n").writerow(guarded)
     return line.getvalue()
 

@@ -366,7 +366,9 @@ def _variants(
         field = f"variants.{at}."
         old = next((one for one in left if _names(draft, one)), None)
         if old is None and draft.id is not None:
-            raise NotFound("variant")
+            if any(one.id == draft.id for one in known):
+                raise Invalid("This variant is in the list twice.", field=f"{field}id")
+            raise NotFound("variant", field=f"{field}id")
         if old is not None:
             left.remove(old)
         base = old or replace(pattern, id=VariantId(ids.new()), on_hand=0, reserved=0)

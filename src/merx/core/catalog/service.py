@@ -49,8 +49,7 @@ _TRIES = 3
 async def list_products(rt: Runtime, ctx: Ctx, query: ProductQuery | None = None) -> ProductPage:
     query = rules.query(query or ProductQuery())
     _may_read(ctx, hidden=query.active is not True)
-    async with rt.db.read(ctx) as tx:
-        return await store.list_products(tx, query)
+    return await together.listed(rt, ctx, query)
 
 
 async def get_product(
@@ -63,7 +62,7 @@ async def get_product(
     async with rt.db.read(ctx) as tx:
         if tree:
             return _found(await store.get_product_with_tree(tx, product, not hidden))
-        return _found(await store.get_product(tx, product, not hidden))
+        return _found(await store.kept_product(tx, product))
 
 
 async def get_product_by_slug(rt: Runtime, ctx: Ctx, slug: str, hidden: bool = False) -> ProductDetail:
@@ -73,7 +72,7 @@ async def get_product_by_slug(rt: Runtime, ctx: Ctx, slug: str, hidden: bool = F
     if not hidden:
         return _found(await together.shown(rt, ctx, slug))
     async with rt.db.read(ctx) as tx:
-        return _found(await store.get_product(tx, slug, not hidden))
+        return _found(await store.kept_product(tx, slug))
 
 
 async def list_kept(rt: Runtime, ctx: Ctx, query: ProductQuery) -> Shelf:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from merx.core.catalog import reading, words
+from merx.core.catalog import reading, searching, words
 from merx.core.catalog.model import (
     Address,
     Category,
@@ -26,6 +26,7 @@ from merx.core.catalog.model import (
     Variant,
 )
 from merx.core.catalog.reading import Narrow, Shape
+from merx.core.catalog.searching import Quick
 from merx.core.catalog.tree import ordered
 from merx.db.database import Tx
 from merx.kernel.ids import CategoryId, ProductId, VariantId
@@ -151,14 +152,16 @@ delete from search_words s using unnest($2::text[], $3::uuid[]) as w (word, prod
 where s.tenant_id = $1 and s.word = w.word and s.product_id = w.product_id
 """
 ADD_WORDS = """
-insert into search_words (tenant_id, word, product_id, weight, shown)
-select $1, w.word, w.product_id, w.weight, w.shown
-from unnest($2::text[], $3::uuid[], $4::smallint[], $5::bool[]) as w (word, product_id, weight, shown)
+insert into search_words (tenant_id, product_id, word, weight, shared, shown)
+select $1, w.product_id, w.word, w.weight, w.shared, w.shown
+from unnest($2::uuid[], $3::text[], $4::smallint[], $5::smallint[], $6::bool[])
+  as w (product_id, word, weight, shared, shown)
 returning 1
 """
 PUT_WORDS = ADD_WORDS.replace(
     "returning 1",
-    "on conflict (tenant_id, word, product_id) do update set weight = excluded.weight, shown = excluded.shown",
+    "on conflict (tenant_id, product_id, word) do update set weight = excluded.weight, shared = excluded.shared, "
+    "shown = excluded.shown",
 )
 PUT_TYPOS = """
 insert into search_typos (tenant_id, stub, word, place)
@@ -193,12 +196,12 @@ _image = msgspec.json.Decoder(Image)
 _owners = msgspec.json.Decoder(dict[str, ProductId])
 
 _MOST_KNOWN = 1024
-_known: dict[bytes, Product] = {}
+_known: dict[bytes | str, Product] = {}
 
 
-def _remembered(raw: bytes) -> Product:
-    """A product of a list that was read before and has not changed since is the very same object: lists are mostly the
-    same products again, and whoever made something of one may keep it with the object."""
+def _remembered(raw: bytes | str) -> Product:
+    """A product that was read before and has not changed since is the very same object: what is read is mostly the same
+    products again, and whoever made something of one may keep it with the object."""
     product = _known.get(raw)
     if product is None:
         if len(_known) >= _MOST_KNOWN:
@@ -220,7 +223,12 @@ async def list_products(tx: Tx, query: ProductQuery) -> ProductPage:
     sort = query.sort or Sort.RELEVANCE
     if asked is None and sort is Sort.RELEVANCE:
         sort = Sort.NEWEST
-    shape = Shape(query.active is True, asked is not None, query.category is not None, narrow, sort)
+    among = bool(query.category and query.among)
+    shape: Shape | Quick = Shape(
+        query.active is True, asked is not None, query.category is not None, narrow, sort, among
+    )
+    if asked and shape == reading.BEST:
+        shape = searching.quick(asked) or shape
     values = _arguments(query, asked or [])
     lists = reading.LISTS_WITH_TREE if query.tree else reading.LISTS
     row = await tx.row(lists[shape], *[values[name] for name in reading.TAKES[shape]])
@@ -233,20 +241,38 @@ def _arguments(query: ProductQuery, asked: Sequence[str]) -> Mapping[str, Any]:
     slips = [(stub, place, n) for n, word in enumerate(asked, 1) for stub, place in words.stubs(word).items()]
     stubs, places, of = _columns(slips, 3)
     category = (query.category or "").strip()
+    low, high, letters = asked, list(map(_last, asked)), list(map(_letters, asked))
     return {
         "limit": query.limit,
         "offset": query.offset,
         "active": [True, False] if query.active is None else [query.active],
-        "low": asked,
-        "high": [f"{word}\U0010ffff" if len(word) > 1 else word for word in asked],  # one letter begins too much
+        "low": low,
+        "high": high,
+        "letters": letters,
+        "word": low[0] if low else None,
+        "last": high[0] if high else None,
+        "letters_of_word": letters[0] if letters else None,
         "stubs": stubs,
         "places": places,
         "of": of,
+        "counted": searching.COUNTED,
+        "many": searching.MANY,
+        "words": searching.WORDS,
         "slugs": [category, words.slugify(category, "")],
         "name": category,
+        "among": query.among,
         "lowest": _bounds(query.min_price, 0, ROUND_CEILING),
         "highest": _bounds(query.max_price, MAX_MINOR, ROUND_FLOOR),
     }
+
+
+def _last(word: str) -> str:
+    """The last that a word asked for finds. One letter begins too much."""
+    return f"{word}\U0010ffff" if len(word) > 1 else word
+
+
+def _letters(word: str) -> int:
+    return len(word) if len(word) > 1 else searching.WHATEVER
 
 
 def _bounds(bound: Decimal | int | str | None, otherwise: int, rounding: str) -> list[int]:
@@ -257,19 +283,19 @@ def _bounds(bound: Decimal | int | str | None, otherwise: int, rounding: str) ->
     return [int(exact.scaleb(digits).to_integral_value(rounding)) for digits in (0, 2, 3)]
 
 
-async def get_product(tx: Tx, key: ProductId | str, shown: bool) -> ProductDetail | None:
-    """By id, or by slug where `key` is text. `shown`: only what shoppers see."""
+async def kept_product(tx: Tx, key: ProductId | str) -> ProductDetail | None:
+    """As merchants see it, by id, or by slug where `key` is text."""
     if isinstance(key, str):
-        row = await tx.row(reading.SHOWN_BY_SLUG if shown else reading.KEPT_BY_SLUG, key)
+        row = await tx.row(reading.KEPT_BY_SLUG, key)
     else:
-        row = await tx.row(reading.SHOWN_BY_ID if shown else reading.KEPT_BY_ID, key)
+        row = await tx.row(reading.KEPT_BY_ID, key)
     return ProductDetail(_product.decode(row[1]), row[0] or 0) if row and row[1] else None
 
 
 async def shown_products(tx: Tx, keys: Sequence[ProductId] | Sequence[str]) -> dict[ProductId | str, ProductDetail]:
     """What shoppers see of these products, all named by id or all by slug; what is not there is left out."""
     rows = await tx.rows(reading.SHOWN_BY_SLUGS if isinstance(keys[0], str) else reading.SHOWN_BY_IDS, keys)
-    return {row[1]: ProductDetail(_product.decode(row[2]), row[0] or 0) for row in rows}
+    return {row[1]: ProductDetail(_remembered(row[2]), row[0] or 0) for row in rows}
 
 
 async def get_product_with_tree(tx: Tx, product: ProductId, shown: bool) -> ProductDetail | None:
@@ -398,9 +424,9 @@ async def drop_words(tx: Tx, gone: Sequence[tuple[str, ProductId]]) -> None:
     await tx.run(DROP_WORDS, *_columns(gone, 2))
 
 
-async def put_words(tx: Tx, found: Sequence[tuple[str, ProductId, int, bool]], new: bool) -> None:
-    """(word, product, weight, shown). `new`: none of the products had words before, which is quicker."""
-    await tx.run(ADD_WORDS if new else PUT_WORDS, *_columns(sorted(found, key=itemgetter(0)), 4))
+async def put_words(tx: Tx, found: Sequence[tuple[ProductId, str, int, int, bool]], new: bool) -> None:
+    """(product, word, weight, shared, shown). `new`: none of the products had words before, which is quicker."""
+    await tx.run(ADD_WORDS if new else PUT_WORDS, *_columns(sorted(found, key=itemgetter(1)), 5))
 
 
 async def put_typos(tx: Tx, slips: Sequence[tuple[str, str, int]]) -> None:

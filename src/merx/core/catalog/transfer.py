@@ -10,7 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from merx.core.catalog import rows, rules, store, words, writing
-from merx.core.catalog.model import BadRow, BadRows, ImportReport, Product, ProductDraft, SkuTaken
+from merx.core.catalog.model import BadRow, BadRows, Category, ImportReport, Product, ProductDraft, SkuTaken
 from merx.core.catalog.rows import Given, Record
 from merx.core.catalog.rules import Edit
 from merx.core.catalog.tree import Tree
@@ -19,7 +19,7 @@ from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.context import Ctx
 from merx.kernel.errors import MerxError
-from merx.kernel.ids import ProductId, VariantId
+from merx.kernel.ids import CategoryId, ProductId, VariantId
 from merx.kernel.money import Currency
 from merx.runtime import Runtime
 
@@ -108,7 +108,7 @@ async def export_lines(rt: Runtime, ctx: Ctx, as_csv: bool = False) -> AsyncIter
     """The lines of a file that `import_products` reads back, each with its line end."""
     ctx.require("products:read")
     async with rt.db.begin(ctx) as tx:
-        paths = rows.paths_of((await store.list_categories(tx)).items)
+        paths = _spelled((await store.list_categories(tx)).items, ctx.now)
     if as_csv:
         yield rows.csv_header()
     async for product in export_products(rt, ctx):
@@ -117,6 +117,12 @@ async def export_lines(rt: Runtime, ctx: Ctx, as_csv: bool = False) -> AsyncIter
                 yield line
         else:
             yield rows.json_line(product, paths) + "\n"
+
+
+def _spelled(categories: Sequence[Category], now: datetime) -> dict[CategoryId, str]:
+    """Each category's path of names; its slug, where that path is read back as another one."""
+    tree, found = Tree(categories, now), rows.paths_of(categories)
+    return {one.id: found[one.id] if tree.find(found[one.id]) == one else one.slug for one in categories}
 
 
 class _Loading:

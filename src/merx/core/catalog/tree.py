@@ -123,6 +123,14 @@ class Tree:
             yield category
             category = self._by_id.get(category.parent_id) if category.parent_id else None
 
+    def with_those_above(self, categories: Iterable[CategoryRef]) -> list[Category]:
+        """These and all that they lie below, each once, parents before their children."""
+        found: dict[UUID, Category] = {}
+        for ref in categories:
+            for one in reversed(list(self._upwards(self._by_id.get(ref.id)))):
+                found.setdefault(one.id, one)
+        return list(found.values())
+
     def branch(self, categories: Iterable[CategoryRef], among: Collection[str]) -> str | None:
         """Which of `among` the first of these categories is, or lies below: a slug, or a name in any case."""
         for ref in categories:
@@ -163,7 +171,8 @@ def ordered(categories: Iterable[Category]) -> tuple[Category, ...]:
 
 
 def _called(category: Category, word: str) -> bool:
-    return category.slug == word or words.fold(category.name) == words.fold(word)
+    """As the database compares them, where it lists a branch; `word` is a slug."""
+    return category.slug == word or category.name.lower() == word
 
 
 def _path(key: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import dropwhile, groupby
 
 MAX_WORD = 40
 MAX_WORDS = 400
@@ -14,11 +15,16 @@ MAX_ASKED = 8
 
 NAME, SKU, DESCRIPTION = 40, 16, 4
 """What a word counts by where it stands; how well it fits is weighed by the statement. A beginning in the name counts
-more than an exact word in the description. The shorter a name, the more each of its words."""
+more than an exact word in the description. The shorter a name, the more each of its words.
+
+A word asked for is worth twice a beginning, and each of these at least twice the next: so of a product's words that
+begin as asked the heaviest always fits best, and `searching` looks at no other."""
 
 _SHORTEST_TYPO, _LONGEST_TYPO = 4, 20
 _COMPOUND = re.compile(r"[^\W_]+(?:[-'’./+&_][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
+_OTHER_SCRIPTS = "\u0700"
+"""The first letter after Latin, Greek, Cyrillic, Hebrew and Arabic, which can all do without their marks."""
 _UNDECOMPOSED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 
 
@@ -37,8 +43,35 @@ def sort_key(name: str) -> str:
 
 def slugify(text: str, otherwise: str = "item", longest: int = 200) -> str:
     """Letters and digits of any script, lower case, joined by hyphens."""
-    slug = "-".join(_PART.findall(fold(text).replace("'", "").replace("’", "")))[:longest].strip("-")
+    parts = _PART.findall if text.isascii() else _spelled
+    slug = "-".join(parts(_plain(text).replace("'", "").replace("’", "")))[:longest].strip("-")
     return slug or otherwise
+
+
+def _plain(text: str) -> str:
+    """As `fold`, but a letter loses its marks only in scripts that can do without; in others they are half of it, as in
+    プ or दी."""
+    if text.isascii():
+        return text.lower()
+    kept, accented = [], False
+    for character in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()):
+        if not _is_mark(character):
+            accented = character < _OTHER_SCRIPTS
+        elif accented:
+            continue
+        kept.append(character)
+    return unicodedata.normalize("NFC", "".join(kept)).translate(_UNDECOMPOSED)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
+
+
+def _spelled(text: str) -> list[str]:
+    """The runs of letters, digits and the marks on them."""
+    runs = groupby(text, lambda one: one.isalnum() or _is_mark(one))
+    found = ("".join(dropwhile(_is_mark, run)) for fits, run in runs if fits)
+    return [run for run in found if run]
 
 
 def numbered(slug: str, taken: Iterable[str], longest: int = 200) -> str:
@@ -74,6 +107,20 @@ def weigh(name: str, skus: Iterable[str], description: str) -> Mapping[str, int]
         if len(found) >= MAX_WORDS:
             break
         found.setdefault(word, DESCRIPTION)
+    return found
+
+
+def shared(weights: Mapping[str, int]) -> Mapping[str, int]:
+    """Of every word of a product how many letters at its beginning a heavier one has too, or one as heavy that comes
+    before it in order."""
+    beginnings = set[str]()
+    found = dict[str, int]()
+    for word in sorted(weights, key=lambda one: (-weights[one], one)):
+        letters = len(word)
+        while letters and word[:letters] not in beginnings:
+            beginnings.add(word[:letters])
+            letters -= 1
+        found[word] = letters
     return found
 
 

@@ -75,7 +75,7 @@ async def write_vocabulary(tx: Tx, vocabulary: set[str]) -> None:
 
 async def write_words(tx: Tx, edits: Sequence[Edit], vocabulary: set[str]) -> None:
     gone: list[tuple[str, ProductId]] = []
-    found: list[tuple[str, ProductId, int, bool]] = []
+    found: list[tuple[ProductId, str, int, int, bool]] = []
     for edit in edits:
         product, before = edit.after, edit.before
         was = _weights(before) if before else {}
@@ -83,9 +83,9 @@ async def write_words(tx: Tx, edits: Sequence[Edit], vocabulary: set[str]) -> No
         same = before is not None and before.active == product.active
         gone += [(word, product.id) for word in was if word not in now]
         found += [
-            (word, product.id, weight, product.active)
-            for word, weight in now.items()
-            if not (same and was.get(word) == weight)
+            (product.id, word, weight, shared, product.active)
+            for word, (weight, shared) in now.items()
+            if not (same and was.get(word) == (weight, shared))
         ]
         vocabulary.update(word for word in now if word not in was)
     if gone:
@@ -109,9 +109,12 @@ def _keys(edit: Edit, tree: Tree) -> list[CategoryId] | None:
     return None if edit.categories is None else resolve(tree, edit.categories)
 
 
-def _weights(product: Product) -> dict[str, int]:
+def _weights(product: Product) -> dict[str, tuple[int, int]]:
+    """Every word of a product with what it counts, and how many letters it shares with one that counts more."""
     skus = [variant.sku for variant in product.variants if variant.sku]
-    return dict(words.weigh(product.name, skus, product.description))
+    weights = words.weigh(product.name, skus, product.description)
+    shared = words.shared(weights)
+    return {word: (weight, shared[word]) for word, weight in weights.items()}
 
 
 def _removed(before: Product, after: Product) -> Iterator[model.Variant]:

@@ -30,6 +30,7 @@ async def confirm_payment(rt: Runtime, ctx: Ctx, order_id: OrderId, fields: Mapp
     Invalid (`signature_wrong`) where the provider did not sign this. Where the provider can't be asked at the moment,
     the payment stays what it is and the worker asks."""
     ctx.require("checkout:write")
+    ctx = ctx.repeatable()
     async with rt.db.begin(ctx) as tx:
         order = await orders.get(tx, order_id)
         if order is None or (ctx.actor is ActorKind.CUSTOMER and order.customer_id != ctx.actor_id):

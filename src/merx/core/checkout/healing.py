@@ -84,7 +84,7 @@ async def _ask_about(rt: Runtime, ctx: Ctx, payment: Payment) -> None:
     provider, over = rt.payments[payment.provider], _is_over(order, ctx.now)
     receipt = await provider.find(account, payment.id, payment.reference)
     if receipt.outcome is Outcome.UNKNOWN and charge is not None and not over:
-        receipt = await provider.charge(account, charge)
+        receipt = await provider.charge(account, charge.numbered(order.label))
     elif over and receipt.outcome in (Outcome.PENDING, Outcome.AUTHORIZED):
         receipt = await provider.cancel(account, payment.id, payment.reference)
     if payment.status is Attempt.AUTHORIZED and receipt.outcome is Outcome.PENDING:

@@ -9,6 +9,7 @@ import msgspec
 from merx.core.cart.model import Item, Owner
 from merx.core.orders.model import Address, Order
 from merx.core.payments.model import Payment
+from merx.kernel.errors import Refused
 from merx.kernel.ids import CustomerId
 
 PAYMENT_METHODS = ("card", "cod", "bank_transfer", "manual")
@@ -34,6 +35,7 @@ class CheckoutRequest(msgspec.Struct, frozen=True):
     buyer: Buyer | None = None
     payment_method: str = "card"
     shipping_method: str | None = None
+    shipping_words: tuple[str, ...] = ()  # methods the API itself names: at the flat rate where the shop has none such
     shipping_address: Address | None = None
     billing_address: Address | None = None
     coupon_code: str | None = None
@@ -43,10 +45,11 @@ class CheckoutRequest(msgspec.Struct, frozen=True):
     cancel_url: str | None = None
     pay_later: bool = False  # a card order that waits for its payment to be sent; no page is opened for it
     lookup_token: bool = False  # whether the buyer gets a secret that shows this order without signing in
+    key: str | None = None  # of an order of items, the caller's idempotency key: the same again finds the same order
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """`replayed`: this cart had become an order before, and this is that order."""
+    """`replayed`: this cart, or this request, had become an order before, and this is that order."""
 
     order: Order
     payment: Payment
@@ -66,3 +69,10 @@ class Claimed(msgspec.Struct, frozen=True):
 class PaymentPage(msgspec.Struct, frozen=True):
     url: str
     session: str  # the provider's name for it
+
+
+class CartEmpty(Refused):
+    code = "cart_empty"
+
+    def __init__(self) -> None:
+        super().__init__("The cart is empty.")

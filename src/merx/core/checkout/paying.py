@@ -27,6 +27,7 @@ async def pay_order(
     an order that is paid or closed, or that was let go while the provider was asked (what was taken then is given
     back); Conflict while another payment of it is under way; Upstream where the outcome is not known yet: the same
     payment sent again is the same attempt, and the worker finds out by itself."""
+    ctx = ctx.repeatable()
     order = await _payable(rt, ctx, order_id)
     placed = await service.charge_owed(rt, ctx, order_id, payment_method, _owed(order, amount, currency))
     if placed.payment.status is Attempt.CREATED:

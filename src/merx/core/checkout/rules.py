@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from merx.core.cart.model import MAX_LINES, Basket, BasketLine, Cart, Item
 from merx.core.cart.rules import check_quantity
-from merx.core.checkout.model import MAX_NOTES, MAX_TOKEN, PAYMENT_METHODS, CheckoutRequest, Claimed
+from merx.core.checkout.model import MAX_NOTES, MAX_TOKEN, PAYMENT_METHODS, CartEmpty, CheckoutRequest, Claimed
 from merx.core.inventory.model import OutOfStock
 from merx.core.orders.model import Address, Order, OrderLine, PaymentStatus, Status, StockState
 from merx.core.tenants.model import Origins
@@ -23,6 +24,7 @@ HOLD = timedelta(minutes=15)
 PAGE_HOLD = timedelta(minutes=30)
 """How long stock is held for an unpaid order; longer where the shopper is at a payment page."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # all but tabs and line ends
 _LIMITS = {
     "line1": 255,
     "line2": 255,
@@ -70,9 +72,22 @@ def check_buyer(ctx: Ctx, request: CheckoutRequest) -> None:
 
 
 def check_address(address: Address, field: str) -> None:
-    for name, limit in _LIMITS.items():
-        if len(getattr(address, name)) > limit:
-            raise Invalid(f"This has at most {limit} characters.", field=f"{field}.{name}")
+    wrong = {
+        f"{field}.{name}": [said]
+        for name, limit in _LIMITS.items()
+        if (said := _fault(getattr(address, name), limit)) is not None
+    }
+    if wrong:
+        raise Invalid(next(iter(wrong.values()))[0], fields=wrong)
+
+
+def _fault(value: str, limit: int) -> str | None:
+    """What stands on a parcel: lines are all right, blanks alone and what no printer can write are not."""
+    if len(value) > limit:
+        return f"This has at most {limit} characters."
+    if value and not value.strip():
+        return "There is nothing but blanks in it."
+    return "There are control characters in it." if _CONTROL.search(value) else None
 
 
 def check_items(items: Sequence[Item]) -> None:
@@ -124,11 +139,16 @@ def _keys(line: OrderLine) -> tuple[str, ...]:
     return str(line.product_id), str(line.variant_id), str(line.id), (line.sku or str(line.id)).lower()
 
 
+def is_of(line: BasketLine, item: Item) -> bool:
+    """Whether a line is of what an item names: of both, where it names a product and a variant."""
+    return item.product_id in (None, line.product_id) and item.variant_id in (None, line.variant_id)
+
+
 def check_sellable(basket: Basket) -> None:
     """Raises Refused for an empty basket and for what is no longer for sale, OutOfStock for what is short already.
     Stock is decided for good when it is reserved."""
     if not basket.lines:
-        raise Refused("The cart is empty.", code="cart_empty")
+        raise CartEmpty()
     gone = [line.name for line in basket.lines if not line.sellable]
     if gone:
         raise Refused(

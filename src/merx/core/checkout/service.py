@@ -7,7 +7,7 @@ the payment's id, which is also its idempotency key, and goes on from there. So 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import msgspec
@@ -16,7 +16,7 @@ from merx.core.cart import rules as carts_rules
 from merx.core.cart import store as carts
 from merx.core.cart.model import Basket, Owner
 from merx.core.checkout import rules
-from merx.core.checkout.model import CheckoutRequest, Placed
+from merx.core.checkout.model import CartEmpty, CheckoutRequest, Placed
 from merx.core.coupons import rules as coupon_rules
 from merx.core.coupons import store as coupons
 from merx.core.customers import store as customers
@@ -25,14 +25,13 @@ from merx.core.inventory.model import OutOfStock, StockLevel
 from merx.core.orders import closing, proofs, steps
 from merx.core.orders import rules as order_rules
 from merx.core.orders import store as orders
-from merx.core.orders.model import Order, PaymentStatus, Placement, Status
+from merx.core.orders.model import NUMBERED, Order, PaymentStatus, Placement, Status
 from merx.core.payments import store as payments
 from merx.core.payments.model import OPEN, Payment
 from merx.core.payments.model import Status as Attempt
 from merx.core.tenants import directory
 from merx.core.tenants.accounts import account as provider_account
 from merx.core.tenants.model import NoCredentials
-from merx.core.tenants.rules import email
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.context import Ctx
@@ -44,29 +43,38 @@ from merx.ports import Charge, Outcome, PaymentLine, Receipt
 from merx.runtime import Runtime
 
 REPLAY = timedelta(minutes=10)
-"""So long after a checkout, another one of the same shopper with nothing in the cart is taken for its repetition."""
+"""So long after a checkout, the same request again with nothing in the cart is taken for its repetition."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
     placed: Placed
     charge: Charge | None  # None: nothing to ask of a provider
-    in_the_way: Payment | None = None  # the cart waits at a payment page, and is now to be paid another way
+    in_the_way: Payment | None = None  # the cart waits at a payment page, and is now checked out differently
 
 
 async def place(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Placed:
     """Makes one order of a cart or of items. Raises Refused, OutOfStock, CouponRefused with nothing changed; Declined
     where a token was refused (the order is let go); Upstream never: the order stands and is paid or let go later. Only
-    a cart that waits at a payment page and is now to be paid another way is different: that page is closed first."""
+    a cart that waits at a payment page and is now checked out differently is different: that page is closed first."""
     ctx.require("checkout:write")
+    ctx = ctx.repeatable()
     rules.check_request(request)
     rules.check_buyer(ctx, request)
-    prepared = await _prepare(rt, ctx, request)
+    try:
+        prepared = await _prepare(rt, ctx, request)
+    except (Conflict, Refused):
+        # Where the same request is at work twice, the last piece was perhaps taken by the other.
+        if (made := await _made_meanwhile(rt, ctx, request)) is None:
+            raise
+        prepared = made
     if prepared.in_the_way is not None:  # with its end the order goes, and the cart comes back
         await closing.make_way(rt, ctx, prepared.in_the_way)
         prepared = await _prepare(rt, ctx, request)
+    if prepared.in_the_way is not None:  # and somebody else had it meanwhile
+        raise _under_way()
     payment = prepared.placed.payment
     if prepared.charge is not None:
-        payment = await pay(rt, ctx, payment, prepared.charge)
+        payment = await pay(rt, ctx, payment, prepared.charge.numbered(prepared.placed.order.label))
     if payment.status is Attempt.DECLINED and await _let_go_of_declined(rt, ctx, payment):
         raise _declined(payment)
     if prepared.charge is None:
@@ -82,12 +90,14 @@ async def place(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Placed:
 
 async def _let_go_of_declined(rt: Runtime, ctx: Ctx, payment: Payment) -> bool:
     """The order of a checkout whose payment was refused goes, and its cart comes back: the shopper tries again with
-    another card. False where another attempt keeps the order alive."""
+    another card. True also where it has gone before. False where another attempt keeps the order alive."""
     async with rt.db.begin(ctx) as tx:
         order = await orders.lock(tx, payment.order_id)
         attempts = await payments.of_order(tx, payment.order_id)
-        if order is None or order.status is not Status.PENDING or attempts[0].status is not Attempt.DECLINED:
+        if order is None or attempts[0].status is not Attempt.DECLINED:
             return False
+        if order.status is not Status.PENDING:
+            return order_rules.closed(order)
         await steps.let_go(tx, order, "The payment was declined.")
     return True
 
@@ -122,6 +132,8 @@ async def _prepare(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Prepared:
                 basket = await carts.claimed(tx, basket.id, code)
         else:
             rules.check_items(request.items)
+            if (made := await _made_before(rt, tx, request)) is not None:
+                return made
             basket = await _basket_of_items(tx, request, code)
         if request.customer_id is not None and basket.customer_id is None:
             basket = msgspec.structs.replace(basket, customer_id=request.customer_id)
@@ -129,7 +141,42 @@ async def _prepare(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Prepared:
             known = await customers.upsert_by_email(tx, request.buyer.email, request.buyer.name, request.buyer.phone)
             basket = msgspec.structs.replace(basket, customer_id=known.id)
         rules.check_sellable(basket)
-        return await _write(rt, tx, request, basket, order_id)
+        prepared, number = await _write(rt, tx, request, basket, order_id)
+    order = msgspec.structs.replace(prepared.placed.order, number=number())
+    return msgspec.structs.replace(prepared, placed=msgspec.structs.replace(prepared.placed, order=order))
+
+
+def _cart_digest(rt: Runtime, request: CheckoutRequest, order_id: OrderId) -> bytes:
+    """What is kept of the request that makes an order of a cart, which is found by the cart's owner: this tells whether
+    the same was asked for again."""
+    return rt.vault.digest(f"cart/{order_id}/".encode() + msgspec.json.encode(request))
+
+
+def _items_digest(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> bytes | None:
+    """What an order of items is found by: who asked, under which idempotency key, for what."""
+    if request.key is None:
+        return None
+    return rt.vault.digest(f"order/{ctx.principal}/".encode() + msgspec.json.encode(request))
+
+
+async def _made_meanwhile(rt: Runtime, ctx: Ctx, request: CheckoutRequest) -> Prepared | None:
+    if request.owner is not None or request.key is None:
+        return None
+    async with rt.db.begin(ctx) as tx:
+        return await _made_before(rt, tx, request)
+
+
+async def _made_before(rt: Runtime, tx: Tx, request: CheckoutRequest) -> Prepared | None:
+    """The order of items whose answer was lost; its payment is begun again where its provider was never heard."""
+    digest = _items_digest(rt, tx.ctx, request)
+    order_id = None if digest is None else await orders.of_request(tx, digest)
+    if order_id is None:
+        return None
+    order, attempts = await orders.get(tx, order_id), await payments.of_order(tx, order_id)
+    assert order is not None and attempts
+    begun = attempts[0].status is Attempt.CREATED
+    charge = await payments.charge_of(tx, attempts[0].id) if begun else None
+    return Prepared(Placed(order, attempts[0], replayed=True), charge)
 
 
 async def _basket_of_items(tx: Tx, request: CheckoutRequest, code: str | None) -> Basket:
@@ -137,26 +184,29 @@ async def _basket_of_items(tx: Tx, request: CheckoutRequest, code: str | None) -
     if request.customer_id is not None and basket.customer_id is None:
         raise NotFound("customer", field="customer_id")
     if len(basket.lines) < len(request.items):
-        found = {line.product_id for line in basket.lines} | {line.variant_id for line in basket.lines}
         for place, item in enumerate(request.items):
-            if (item.variant_id or item.product_id) not in found:
-                raise Invalid("No such product.", code="product_unknown", field=f"items[{place}].product_id")
+            if not any(rules.is_of(line, item) for line in basket.lines):
+                what = "product" if item.variant_id is None else "variant"
+                raise Invalid(f"No such {what}.", code="product_unknown", field=f"items[{place}].{what}_id")
     return basket
 
 
-async def _write(rt: Runtime, tx: Tx, request: CheckoutRequest, basket: Basket, order_id: OrderId) -> Prepared:
+async def _write(
+    rt: Runtime, tx: Tx, request: CheckoutRequest, basket: Basket, order_id: OrderId
+) -> tuple[Prepared, Callable[[], int]]:
+    """The order, and what tells its number after the commit."""
     ctx = tx.ctx
-    cart = carts_rules.price(basket, ctx.now, request.shipping_method, strict=True)
+    cart = carts_rules.price(basket, ctx.now, request.shipping_method, True, request.shipping_words)
     provider = rules.provider_of(request.payment_method, basket.payment_provider)
     immediate = provider == "manual" or cart.totals.total == 0
     order = rules.order_of(order_id, request, cart, request.token is None, immediate, ctx.source, ctx.now)
     token = proofs.order_token(rt.vault, order_id) if request.lookup_token else None
     proof = proofs.token_digest(rt.vault, token) if token else None
-    placement = Placement(proofs.client_digest(rt.vault, ctx), proof, basket.version)
-    await orders.insert(tx, order, placement)
+    of_items = request.owner is None
+    digest = _items_digest(rt, ctx, request) if of_items else _cart_digest(rt, request, order_id)
+    placement = Placement(proofs.client_digest(rt.vault, ctx), proof, basket.version, digest)
     waits = immediate or request.pay_later
     payment, charge = _payment_of(rt, request, basket, order, "manual" if waits else provider)
-    await payments.insert(tx, payment, charge, ctx.now + steps.RETRY if charge else None)
     if order.coupon_id is not None:
         await coupons.redeem(tx, order.coupon_id, order.shopper)
     wanted = order_rules.quantities(order.lines)
@@ -164,12 +214,14 @@ async def _write(rt: Runtime, tx: Tx, request: CheckoutRequest, basket: Basket, 
         levels = await inventory.reserve(tx, order_id, wanted)
     except OutOfStock as short:
         raise rules.short_of(basket.lines, short.variants) from None
-    order = msgspec.structs.replace(order, number=await orders.number(tx, order_id))
-    tx.emit(Event(ORDER_CREATED, order_id, dict(order_rules.facts(order))))
+    number = await orders.insert_with_commit(tx, order, placement)
+    await payments.insert(tx, payment, charge, ctx.now + steps.RETRY if charge else None)
+    facts = dict(order_rules.facts(order))
+    tx.emit(Event(ORDER_CREATED, order_id, facts, NUMBERED))
     if order.payment_status is PaymentStatus.PAID:  # there was nothing to pay
-        tx.emit(Event(ORDER_PAID, order_id, dict(order_rules.facts(order))))
+        tx.emit(Event(ORDER_PAID, order_id, facts, NUMBERED))
     _say_what_is_low(tx, levels, wanted, basket.low_stock_threshold)
-    return Prepared(Placed(order, payment, token), charge)
+    return Prepared(Placed(order, payment, token), charge), number
 
 
 def _payment_of(
@@ -200,7 +252,7 @@ def _charge_of(payment_id: PaymentId, order: Order, token: str | None, success_u
     return Charge(
         payment_id=payment_id,
         order_id=order.id,
-        order_number=order.label if order.number else str(order.id),
+        order_number=order.label if order.number else "",  # drawn last of all: `numbered` fills it in
         amount=Money(order.total_minor, order.currency),
         method=order.payment_method,
         lines=tuple(
@@ -227,28 +279,34 @@ def _say_what_is_low(tx: Tx, levels: list[StockLevel], taken: Mapping[ids.Varian
 
 
 async def _replayed(rt: Runtime, tx: Tx, owner: Owner, request: CheckoutRequest) -> Prepared:
-    """The cart is no longer open: somebody (the same click, twice) has just made it an order. Raises Refused where
-    that is too long ago to be the same click, unless the order still waits at a payment page. The order's token is for
-    who named the same buyer."""
+    """The cart is no longer open: somebody (the same click, twice) has just made it an order. Only the request that did
+    gets that order. Raises Refused for any other, and where it is too long ago to be the same click; unless the order
+    still waits at a payment page, which gives way to a request that is another."""
     last = await carts.last_ordered(tx, owner)
     if last is None:
-        raise Refused("The cart is empty.", code="cart_empty")
+        raise CartEmpty()
     order = await orders.get(tx, last[0])
     attempts = await payments.of_order(tx, last[0])
     waits = order is not None and _waits_at_a_page(order, attempts)
     if tx.ctx.now - last[1] > REPLAY and not waits:
-        raise Refused("The cart is empty.", code="cart_empty")
+        raise CartEmpty()
     if order is None or not attempts:
-        raise Conflict("This cart is being checked out; try again in a moment.", code="checkout_in_progress")
+        raise _under_way()
     payment, charge = attempts[0], None
-    if payment.provider != "manual" and payment.status in OPEN and not order_rules.closed(order):
+    if await orders.of_request(tx, _cart_digest(rt, request, order.id)) != order.id:
+        if not waits:
+            raise CartEmpty()
+        return Prepared(Placed(order, payment), None, in_the_way=payment)
+    if payment.status is Attempt.CREATED and not order_rules.closed(order):
         charge = await payments.charge_of(tx, payment.id)
-    same = request.buyer is None or order.email == email(request.buyer.email)
-    token = proofs.order_token(rt.vault, order.id) if request.lookup_token and same else None
-    placed = Placed(order, payment, token, replayed=True)
-    if waits and charge is not None and (request.payment_method, request.token) != ("card", charge.token):
-        return Prepared(placed, None, in_the_way=payment)
-    return Prepared(placed, charge if payment.status is Attempt.CREATED else None)
+    token = proofs.order_token(rt.vault, order.id) if request.lookup_token else None
+    return Prepared(Placed(order, payment, token, replayed=True), charge)
+
+
+def _under_way() -> Conflict:
+    return Conflict(
+        "This cart is being checked out; try again in a moment.", code="checkout_in_progress", retry_after=1
+    )
 
 
 def _waits_at_a_page(order: Order, attempts: list[Payment]) -> bool:
@@ -292,6 +350,7 @@ async def charge_owed(
 ) -> Placed:
     """The same for a caller whose right to do it was looked at already."""
     rules.check_token(token)
+    ctx = ctx.repeatable()
     chosen = await _attempt_for(rt, ctx, order_id, token, amount, return_to)
     if isinstance(chosen, Payment):  # another way is open
         await closing.make_way(rt, ctx, chosen)
@@ -325,7 +384,7 @@ async def _attempt_for(
             return await _another_attempt(rt, tx, order, running, token, return_to)
         charge = await payments.charge_of(tx, running.id)
         if charge is not None and charge.token == token:
-            return running, charge
+            return running, charge.numbered(order.label)
         await payments.supersede(tx, running.id)
         await payments.postpone(tx, running.id, ctx.now + steps.RETRY)
         return running

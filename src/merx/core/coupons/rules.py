@@ -41,8 +41,8 @@ def used_by_shopper() -> CouponRefused:
     return CouponRefused("coupon_used_by_customer", "You have used this coupon as often as you may.")
 
 
-def benefit(coupon: Coupon | None, subtotal: int, now: datetime) -> Benefit:
-    """What the coupon takes off goods worth `subtotal`. Raises CouponRefused with the reason it does not apply."""
+def usable(coupon: Coupon | None, now: datetime) -> Coupon:
+    """One that can be used at the moment, whatever for. Raises CouponRefused with the reason it can't."""
     if coupon is None:
         raise unknown()
     if not coupon.active:
@@ -53,6 +53,12 @@ def benefit(coupon: Coupon | None, subtotal: int, now: datetime) -> Benefit:
         raise CouponRefused("coupon_expired", "This coupon has expired.")
     if coupon.usage_limit is not None and coupon.used >= coupon.usage_limit:
         raise used_up()
+    return coupon
+
+
+def benefit(coupon: Coupon | None, subtotal: int, now: datetime) -> Benefit:
+    """What the coupon takes off goods worth `subtotal`. Raises CouponRefused with the reason it does not apply."""
+    coupon = usable(coupon, now)
     if subtotal < coupon.minimum_minor:
         raise CouponRefused("coupon_minimum", "The basket is below this coupon's minimum.")
     if coupon.type is CouponType.PERCENT:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from merx.core.auth.model import Tokens
+from merx.kernel.errors import Refused
 from merx.kernel.ids import CustomerId
 
 
@@ -34,6 +35,12 @@ class Customer(msgspec.Struct, frozen=True):
     registered: bool  # an account, not a guest
     created_at: datetime
     updated_at: datetime
+    erase_at: datetime | None = None  # when asking to erase them becomes final
+    erased_at: datetime | None = None  # nothing personal is left, or is about to be
+
+    @property
+    def may_sign_in(self) -> bool:
+        return self.status is CustomerStatus.ACTIVE and self.erase_at is None
 
     @property
     def name(self) -> str:
@@ -51,6 +58,9 @@ class CustomerPatch(msgspec.Struct, frozen=True, kw_only=True):
     status: CustomerStatus | UnsetType = UNSET
 
 
+ERASED = "Erased customer"
+"""What somebody is called of whom nothing personal is left, here and in their orders."""
+
 COUNTED = 10_000
 """Where counting a list stops for people who look at it."""
 
@@ -59,6 +69,16 @@ class FoundCustomers(msgspec.Struct, frozen=True):
     customers: list[Customer]
     total: int
     more: bool  # `total` is where counting stopped
+
+
+class BeingErased(Refused):
+    code = "being_erased"
+
+    def __init__(self, customer: Customer) -> None:
+        if customer.erased_at is not None:
+            super().__init__("This customer has been erased for good.", code="erased")
+        else:
+            super().__init__("This customer is being erased; take that back before changing anything.")
 
 
 class CustomerSignedIn(msgspec.Struct, frozen=True):

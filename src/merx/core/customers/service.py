@@ -10,7 +10,7 @@ from merx.core.auth import rules as auth_rules
 from merx.core.auth import store as auth_store
 from merx.core.auth.model import STOREFRONT_SCOPES, Tokens, WrongPassword
 from merx.core.customers import rules, steps, store
-from merx.core.customers.model import Customer, CustomerPatch, CustomerSignedIn, CustomerStatus
+from merx.core.customers.model import BeingErased, Customer, CustomerPatch, CustomerSignedIn, CustomerStatus
 from merx.core.tenants import rules as tenant_rules
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
@@ -77,13 +77,13 @@ async def sign_in(rt: Runtime, ctx: Ctx, email: str, password: str) -> CustomerS
         found = await store.account_by_email(tx, tenant_rules.email(email) or "")
     customer, stored = found if found is not None else (None, None)
     right = await passwords.verified(stored, password)
-    if not right or customer is None or stored is None or customer.status is not CustomerStatus.ACTIVE:
+    if not right or customer is None or stored is None or not customer.may_sign_in:
         raise WrongPassword
     fresh = await passwords.hashed(password) if passwords.outdated(stored) else None
     async with rt.db.begin(ctx) as tx:
         # Locked, so that it can't be switched off, or given another password, between the look and the session.
         now, current = await store.lock_account(tx, customer.id) or (None, None)
-        if now is None or now.status is not CustomerStatus.ACTIVE or current != stored:
+        if now is None or not now.may_sign_in or current != stored:
             raise WrongPassword
         if fresh is not None:
             await store.set_password(tx, customer.id, fresh)
@@ -118,7 +118,7 @@ async def update_me(rt: Runtime, ctx: Ctx, patch: CustomerPatch) -> Customer:
     if patch.status is not UNSET:
         raise Forbidden("Only the shop can change an account's status.", code="not_yours_to_change", field="status")
     async with rt.db.begin(ctx) as tx:
-        before = _found(await store.lock(tx, ctx.customer_id()))
+        before = _changeable(await store.lock(tx, ctx.customer_id()))
         return _found(await store.update(tx, rules.patched(before, patch, ctx.now)))
 
 
@@ -169,7 +169,7 @@ async def update(rt: Runtime, ctx: Ctx, customer: CustomerId, patch: CustomerPat
     """An account that is switched off is signed out everywhere and can't sign in."""
     ctx.require("customers:write")
     async with rt.db.begin(ctx) as tx:
-        before = _found(await store.lock(tx, customer))
+        before = _changeable(await store.lock(tx, customer))
         after = _found(await store.update(tx, rules.patched(before, patch, ctx.now)))
         ended = after.status is CustomerStatus.INACTIVE and before.status is not after.status
         if ended:
@@ -206,3 +206,10 @@ def _found(customer: Customer | None) -> Customer:
     if customer is None:
         raise NotFound("customer")
     return customer
+
+
+def _changeable(customer: Customer | None) -> Customer:
+    found = _found(customer)
+    if found.erase_at is not None:
+        raise BeingErased(found)
+    return found

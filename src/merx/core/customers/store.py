@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from merx.core.customers import rules
-from merx.core.customers.model import Customer, CustomerStatus
+from merx.core.customers.model import ERASED, Customer, CustomerStatus
+from merx.core.tenants.rules import NOWHERE
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.ids import CustomerId
@@ -16,7 +18,7 @@ TABLES = ("customers",)
 
 _COLUMNS = (
     "id, email, username, first_name, last_name, phone, status, accepts_marketing, password_hash is not null, "
-    "created_at, updated_at"
+    "created_at, updated_at, erase_at, erased_at"
 )
 BY_ID = f"select {_COLUMNS} from customers where tenant_id = $1 and id = $2"
 ACCOUNT = (
@@ -49,8 +51,17 @@ where tenant_id = $1 and id = $2 returning {_COLUMNS}
 """
 LOCK = f"{BY_ID} for no key update"
 LOCK_ACCOUNT = f"{ACCOUNT} for no key update"
-SET_PASSWORD = "update customers set password_hash = $3, updated_at = $4 where tenant_id = $1 and id = $2"  # noqa: S105
+SET_PASSWORD = """
+update customers set password_hash = $3, updated_at = $4 where tenant_id = $1 and id = $2 and erase_at is null
+"""  # noqa: S105
 USERNAMES = "select id, username from customers where tenant_id = $1 and id = any($2::uuid[])"
+SET_ERASE_AT = f"update customers set erase_at = $3 where tenant_id = $1 and id = $2 returning {_COLUMNS}"
+LOCK_WHOLE = f"{BY_ID} for update"
+ERASE = """
+update customers set email = $3, username = $4, first_name = $5, last_name = $6, password_hash = null, phone = null,
+  status = 'inactive', accepts_marketing = false, erased_at = $7, updated_at = $7
+where tenant_id = $1 and id = $2
+"""
 IDS_BY_EMAIL = "select id from customers where tenant_id = $1 and email = $2 order by id"
 
 # $2 and $3: the beginning of an e-mail or a name, and what comes after all that begin so
@@ -99,18 +110,18 @@ async def lock(tx: Tx, customer: CustomerId) -> Customer | None:
 async def account(tx: Tx, customer: CustomerId) -> tuple[Customer, str] | None:
     """Somebody who signs in, with their password's hash."""
     row = await tx.row(ACCOUNT, customer)
-    return None if row is None else (_as_customer(row), row[11])
+    return None if row is None else (_as_customer(row), row[13])
 
 
 async def lock_account(tx: Tx, customer: CustomerId) -> tuple[Customer, str] | None:
     """The same, held until the transaction ends."""
     row = await tx.row(LOCK_ACCOUNT, customer)
-    return None if row is None else (_as_customer(row), row[11])
+    return None if row is None else (_as_customer(row), row[13])
 
 
 async def account_by_email(tx: Tx, email: str) -> tuple[Customer, str] | None:
     row = await tx.row(ACCOUNT_BY_EMAIL, email)
-    return None if row is None else (_as_customer(row), row[11])
+    return None if row is None else (_as_customer(row), row[13])
 
 
 async def ids_by_email(tx: Tx, email: str) -> list[CustomerId]:
@@ -179,6 +190,22 @@ async def set_password(tx: Tx, customer: CustomerId, password_hash: str) -> None
     await tx.run(SET_PASSWORD, customer, password_hash, tx.ctx.now)
 
 
+async def set_erase_at(tx: Tx, customer: CustomerId, moment: datetime | None) -> Customer | None:
+    """When they will be erased; None: not at all."""
+    return _customer(await tx.row(SET_ERASE_AT, customer, moment))
+
+
+async def lock_whole(tx: Tx, customer: CustomerId) -> Customer | None:
+    """Held against those too who are about to write an order in this customer's name."""
+    return _customer(await tx.row(LOCK_WHOLE, customer))
+
+
+async def erase(tx: Tx, customer: CustomerId) -> None:
+    """The row stays, because orders point to it, and names nobody. Its address is one that nobody can have."""
+    named = rules.split_name(ERASED)
+    await tx.run(ERASE, customer, f"{customer.hex}@{NOWHERE}", ERASED, *named, tx.ctx.now)
+
+
 async def page(tx: Tx, limit: int, offset: int, status: CustomerStatus | None = None) -> list[Customer]:
     """Newest first."""
     rows = await (tx.rows(ALL, limit, offset) if status is None else tx.rows(BY_STATUS, status.value, limit, offset))
@@ -237,4 +264,6 @@ def _as_customer(row: Any) -> Customer:
         row[8],
         row[9],
         row[10],
+        row[11],
+        row[12],
     )

@@ -41,11 +41,10 @@ async def list_entries(
         called: dict[UUID, str] = await store.usernames(tx, shoppers) if shoppers else {}
         if others:
             called |= await names.names(tx, others)
-    return [Named(one, None if one.actor_id is None else called.get(one.actor_id)) for one in entries], total
+    return [Named(one, None if (who := one.kind.actor_id) is None else called.get(who)) for one in entries], total
 
 
 def _ids(entries: list[Entry], *, shoppers: bool) -> list[UUID]:
-    found = [
-        one.actor_id for one in entries if one.actor_id is not None and (one.actor is ActorKind.CUSTOMER) is shoppers
-    ]
+    kinds = (one.kind for one in entries)
+    found = [of.actor_id for of in kinds if of.actor_id is not None and (of.actor is ActorKind.CUSTOMER) is shoppers]
     return list(dict.fromkeys(found))

@@ -9,7 +9,8 @@ import msgspec
 from merx.kernel.errors import Conflict, Refused
 
 LEASE = timedelta(seconds=60)
-"""How long a claim holds without an answer: a process that died leaves its key usable again after this."""
+"""How long a claim holds without an answer. A process that died leaves its key usable again after this, unless what it
+did had taken effect."""
 
 RETENTION = timedelta(hours=24)
 
@@ -35,6 +36,16 @@ class InProgress(Conflict):
 
     def __init__(self) -> None:
         super().__init__("The first request with this idempotency key is still being worked on.", retry_after=1)
+
+
+class AnswerLost(Conflict):
+    code = "idempotency_answer_lost"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first request with this idempotency key took effect, but its answer was lost. Look at what is there "
+            "now; send it under a new key only if it is to be done a second time."
+        )
 
 
 class KeyReused(Refused):

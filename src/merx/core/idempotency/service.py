@@ -1,8 +1,9 @@
 """What the outside asks for: begin, and then either finish or release.
 
-The claim is a short transaction of its own, before the work, with a lease. The work's own transactions are safe to
-repeat by their natural keys (one order per cart version, one charge per payment id), so a crash between the work and
-`finish` costs a second run that finds the first one's result, never a second effect.
+The claim is a short transaction of its own, before the work, with a lease. A transaction of the work notes with its
+commit that the request took effect (`under`), so a crash between it and `finish` costs the answer, never a second
+effect. Work that is safe to repeat by natural keys (one order per cart version, one charge per payment id) notes
+nothing: its second run finds the first one's result.
 """
 
 from __future__ import annotations
@@ -10,27 +11,32 @@ from __future__ import annotations
 import msgspec
 
 from merx.core.idempotency import store
-from merx.core.idempotency.model import LEASE, RETENTION, Claim, InProgress, KeyReused, Remembered
+from merx.core.idempotency.model import LEASE, RETENTION, AnswerLost, Claim, InProgress, KeyReused, Remembered
 from merx.kernel.context import Ctx
 from merx.runtime import Runtime
 
 
 async def begin(rt: Runtime, ctx: Ctx, principal: str, key: str, fingerprint: bytes) -> Claim | Remembered:
-    """A Claim for the first, what the first answered for the others. Raises InProgress and KeyReused."""
+    """A Claim for the first, what the first answered for the others. Raises InProgress, AnswerLost and KeyReused."""
     lease = ctx.now + LEASE
     async with rt.db.begin(ctx) as tx:
         if await store.claim(tx, principal, key, fingerprint, lease, ctx.now, ctx.now - RETENTION):
             return Claim(principal, key, lease)
-        found = await store.find(tx, principal, key)
+        found = await store.find(tx, principal, key, ctx.now)
     if found is None:
         raise InProgress()
-    known, state, status, headers, body = found
+    known, state, status, headers, body, lost = found
     if known != fingerprint:
         raise KeyReused()
     if state == "started":
-        raise InProgress()
+        raise AnswerLost() if lost else InProgress()
     plain = rt.vault.open(body, _bound(ctx, principal, key))
     return Remembered(status, msgspec.json.decode(headers, type=dict[str, str]), plain)
+
+
+def under(ctx: Ctx, claim: Claim) -> Ctx:
+    """The same caller, whose transactions note with their commit that the request took effect."""
+    return msgspec.structs.replace(ctx, closing=store.closing(ctx.tenant, claim.principal, claim.key, claim.lease))
 
 
 async def finish(rt: Runtime, ctx: Ctx, claim: Claim, answer: Remembered) -> None:
@@ -40,9 +46,10 @@ async def finish(rt: Runtime, ctx: Ctx, claim: Claim, answer: Remembered) -> Non
 
 
 async def release(rt: Runtime, ctx: Ctx, claim: Claim) -> None:
-    """Nothing happened that is worth remembering: the same key may try again at once."""
+    """The answer is not worth remembering: unless the request took effect all the same, its key may try again at
+    once."""
     async with rt.db.begin(ctx) as tx:
-        await store.release(tx, claim.principal, claim.key, claim.lease)
+        await store.release(tx, claim.principal, claim.key, claim.lease, ctx.now)
 
 
 async def forget_old(rt: Runtime, ctx: Ctx) -> int:

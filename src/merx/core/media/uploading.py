@@ -19,6 +19,7 @@ AT_ONCE, QUEUE = 2, 20
 async def store_picture(rt: Runtime, ctx: Ctx, data: bytes) -> Picture:
     """Checks it, makes its sizes and stores them. Who may is asked by the caller."""
     rules.check(data)
+    ctx = ctx.repeatable()  # the same picture is the same row and the same files
     digest = rules.digest(data)
     async with rt.db.begin(ctx) as tx:
         found = await store.seen_again(tx, digest)

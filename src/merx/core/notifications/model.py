@@ -60,7 +60,7 @@ class State(StrEnum):
 
 TRANSITIONS: Table[State] = {
     State.QUEUED: frozenset({State.SENDING, State.SUPPRESSED}),
-    State.SENDING: frozenset({State.QUEUED, State.SENT, State.FAILED, State.KEPT}),
+    State.SENDING: frozenset({State.QUEUED, State.SENT, State.FAILED, State.KEPT, State.SUPPRESSED}),
     State.SENT: frozenset({State.QUEUED}),
     State.FAILED: frozenset({State.QUEUED}),
     State.SUPPRESSED: frozenset(),

@@ -31,7 +31,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\ud800-\udfff]
 _HEADER = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _NO_DIGITS = re.compile(r"[ ().\-/]")
-_ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\"\\]{1,64}@[^@\s\x00-\x1f\x7f,;:<>()\[\]\"\\]{1,253}")
+_ADDRESS = re.compile(r"(?!.*=\?)[^@\s\x00-\x1f\x7f,;:<>()\[\]\"\\]{1,64}@[^@\s\x00-\x1f\x7f,;:<>()\[\]\"\\]{1,253}")
+"""Not with the beginning of an encoded word in it, which mail programs would read otherwise than as it stands."""
 
 
 # ── What may be written ──────────────────────────────────────────────────────────────────────────────────────────────

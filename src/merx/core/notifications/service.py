@@ -19,6 +19,7 @@ from merx.core.notifications.model import (
     Channel,
     Draft,
     Kind,
+    NoAddress,
     Notification,
     NotificationLimit,
     OnItsWay,
@@ -63,6 +64,7 @@ async def send_message(
     ctx.require("notifications:send")
     subject, text = rules.check_message(channel, subject, message)
     name = f"message/{ctx.principal}/{rules.check_callers_key(key)}" if key is not None else f"message/{ids.new()}"
+    ctx = ctx if key is None else ctx.repeatable()
     async with rt.db.begin(ctx) as tx:
         recipient = await _recipient(tx, to, channel)
         wanted = Draft(channel, Kind.MESSAGE, recipient, subject, name, transactional, text=text)
@@ -133,7 +135,7 @@ async def resend(rt: Runtime, ctx: Ctx, notification: NotificationId) -> Notific
 async def _unwanted(tx: Tx, found: Notification) -> bool:
     if found.transactional or found.person is None:
         return False
-    return await store.opted_out(tx, found.person, found.channel)
+    return await _opted_out(tx, found.person, found.channel, found.recipient)
 
 
 async def _recipient(tx: Tx, to: Person, channel: Channel) -> Recipient:
@@ -141,6 +143,8 @@ async def _recipient(tx: Tx, to: Person, channel: Channel) -> Recipient:
         customer = await customers.by_id(tx, CustomerId(to.id))
         if customer is None:
             raise NotFound("user")
+        if customer.erase_at is not None:
+            raise NoAddress("Nothing is sent to a customer who is erased, or is about to be.", field="channel")
         address, phone, name = customer.email, customer.phone, customer.name
     else:
         member = await auth.member(tx, StaffId(to.id))
@@ -153,9 +157,13 @@ async def _recipient(tx: Tx, to: Person, channel: Channel) -> Recipient:
 
 
 async def _state(tx: Tx, draft: Draft, to: Person, ways: frozenset[Channel]) -> State:
-    if not draft.transactional and await store.opted_out(tx, to, draft.channel):
+    if not draft.transactional and await _opted_out(tx, to, draft.channel, draft.to.address):
         return State.SUPPRESSED
     return State.QUEUED if draft.channel in ways else State.KEPT
+
+
+async def _opted_out(tx: Tx, person: Person, channel: Channel, address: str) -> bool:
+    return channel in await steps.optouts(tx, person, address if channel is Channel.EMAIL else None)
 
 
 def _same(earlier: Notification, wanted: Draft) -> Notification:
@@ -207,7 +215,8 @@ async def opt_in(rt: Runtime, ctx: Ctx, person: Person, channel: Channel) -> Non
 async def opted_out(rt: Runtime, ctx: Ctx, person: Person) -> frozenset[Channel]:
     _require_own(ctx, person, "customers:read")
     async with rt.db.begin(ctx) as tx:
-        return frozenset(await store.optouts_of(tx, person))
+        known = await customers.by_id(tx, CustomerId(person.id)) if person.kind is PersonKind.CUSTOMER else None
+        return await steps.optouts(tx, person, None if known is None else known.email)
 
 
 async def unsubscribe(rt: Runtime, token: str) -> Channel:

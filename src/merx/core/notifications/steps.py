@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
+from merx.core.customers import store as customers
 from merx.core.notifications import store
-from merx.core.notifications.model import Channel, Draft, Notification, Shop, State
+from merx.core.notifications.model import Channel, Draft, Notification, Person, PersonKind, Shop, State
 from merx.core.tenants import directory
 from merx.core.tenants import store as tenants
 from merx.core.tenants.model import Tenant
@@ -31,6 +33,16 @@ async def ways(rt: Runtime, tx: Tx) -> frozenset[Channel]:
     if await sms_account(rt, tx) is not None:
         found.add(Channel.SMS)
     return frozenset(found)
+
+
+async def optouts(tx: Tx, person: Person, email: str | None) -> frozenset[Channel]:
+    """What this person wants no news by. A guest and an account of one e-mail are one reader of its mails, also where
+    one of the two came to be after the other had opted out."""
+    people: set[UUID] = {person.id}
+    if person.kind is PersonKind.CUSTOMER and email is not None:
+        people.update(await customers.ids_by_email(tx, email))
+    found = await store.optouts_of(tx, people)
+    return frozenset(channel for who, channel in found if who == person.id or channel is Channel.EMAIL)
 
 
 async def sms_account(rt: Runtime, tx: Tx) -> Account | None:

@@ -3,9 +3,10 @@ worker that comes back too late changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -24,7 +25,7 @@ from merx.core.notifications.model import (
 )
 from merx.db.database import Tx
 from merx.kernel import ids
-from merx.kernel.ids import NotificationId
+from merx.kernel.ids import CustomerId, NotificationId
 
 TABLES = ("notifications", "notification_optouts")
 LOST = "The worker stopped at every try before it ended."
@@ -51,18 +52,24 @@ CONTENT = "select content from notifications where tenant_id = $1 and id = $2"
 BY_KEY = f"select {_SHOWN} from notifications where tenant_id = $1 and dedup_key = $2"
 CLAIM = """
 with picked as (
-  select n.id, n.state = 'sending' and n.attempt - n.earlier_attempts >= $6 as poison
+  select n.id, case
+    when n.person = 'customer' and exists (select from customers c
+      where c.tenant_id = $1 and c.id = n.person_id and c.erase_at is not null) then 'suppressed'
+    when not n.transactional and exists (select from notification_optouts o
+      where o.tenant_id = $1 and o.person_id = n.person_id and o.channel = n.channel) then 'suppressed'
+    when n.state = 'sending' and n.attempt - n.earlier_attempts >= $6 then 'failed'
+    else 'sending' end as state
   from notifications n
   where n.tenant_id = $1 and n.state in ('queued', 'sending') and n.next_at <= $2
   order by n.next_at limit $5 for no key update skip locked)
 update notifications n
-set state = case when p.poison then 'failed' else 'sending' end,
-  attempt = case when p.poison then n.attempt else n.attempt + 1 end,
-  locked_by = case when p.poison then null else $3::uuid end,
-  locked_until = case when p.poison then null else $4::timestamptz end,
-  next_at = case when p.poison then n.next_at else $4::timestamptz end,
-  error = case when p.poison then $7 else n.error end,
-  finished_at = case when p.poison then $2 end
+set state = p.state,
+  attempt = n.attempt + (p.state = 'sending')::int,
+  locked_by = case when p.state = 'sending' then $3::uuid end,
+  locked_until = case when p.state = 'sending' then $4::timestamptz end,
+  next_at = case when p.state = 'sending' then $4::timestamptz else n.next_at end,
+  error = case when p.state = 'failed' then $7 else n.error end,
+  finished_at = case when p.state <> 'sending' then $2 end
 from picked p
 where n.tenant_id = $1 and n.id = p.id
 returning n.id, n.channel, n.kind, n.transactional, n.person, n.person_id, n.recipient, n.recipient_name, n.subject,
@@ -108,8 +115,7 @@ select {_SHOWN} from notifications where tenant_id = $1{where} order by id desc 
 
 PAGES = _pages()
 
-OPTED_OUT = "select 1 from notification_optouts where tenant_id = $1 and person_id = $2 and channel = $3"
-OPTOUTS_OF = "select channel from notification_optouts where tenant_id = $1 and person_id = $2"
+OPTOUTS_OF = "select person_id, channel from notification_optouts where tenant_id = $1 and person_id = any($2::uuid[])"
 OPT_OUT = """
 insert into notification_optouts (tenant_id, person_id, channel, created_at)
 select $1, p.id, $3, $4::timestamptz from unnest($2::uuid[]) as p (id)
@@ -120,6 +126,12 @@ SUPPRESS = """
 update notifications set state = 'suppressed', finished_at = $4
 where tenant_id = $1 and state = 'queued' and person_id = any($2::uuid[]) and channel = $3 and not transactional
 """
+ERASE = """
+with choices as (delete from notification_optouts where tenant_id = $1 and person_id = $2)
+delete from notifications where tenant_id = $1 and id = any(array(
+  select n.id from notifications n where n.tenant_id = $1 and n.person_id = $2 and n.person = 'customer' limit $3))
+"""
+ERASE_BARE = "delete from notifications where tenant_id = $1 and person_id is null and recipient = $2"
 
 
 async def insert(tx: Tx, drafts: Sequence[tuple[Draft, State]]) -> list[Notification]:
@@ -178,7 +190,8 @@ def _values(query: Query) -> list[str]:
 
 async def claim(tx: Tx, holder: Holder) -> list[Due]:
     """A batch. A row in 'sending' whose lease is over was left behind by a worker that died: its try counts, and one
-    that was lost at every try is given up."""
+    that was lost at every try is given up. What its person wants no more is not tried again, and nothing to a customer
+    who is being erased: they may have said so while a try was under way."""
     policy, now = holder.policy, tx.ctx.now
     rows = await tx.rows(CLAIM, now, holder.id, now + policy.lease, policy.at_once, policy.most_tries, LOST)
     return [_due(tx, row) for row in rows if row[16] == State.SENDING]
@@ -221,12 +234,9 @@ async def forget(tx: Tx, before: datetime, limit: int) -> int:
     return await tx.run(FORGET, before, limit)
 
 
-async def opted_out(tx: Tx, person: Person, channel: Channel) -> bool:
-    return await tx.row(OPTED_OUT, person.id, channel.value) is not None
-
-
-async def optouts_of(tx: Tx, person: Person) -> set[Channel]:
-    return {Channel(row[0]) for row in await tx.rows(OPTOUTS_OF, person.id)}
+async def optouts_of(tx: Tx, people: Collection[UUID]) -> list[tuple[UUID, Channel]]:
+    """Who of these wants no news by which channel."""
+    return [(row[0], Channel(row[1])) for row in await tx.rows(OPTOUTS_OF, list(people))]
 
 
 async def opt_out(tx: Tx, people: Sequence[Person], channel: Channel) -> None:
@@ -235,6 +245,16 @@ async def opt_out(tx: Tx, people: Sequence[Person], channel: Channel) -> None:
 
 async def opt_in(tx: Tx, people: Sequence[Person], channel: Channel) -> None:
     await tx.run(OPT_IN, [one.id for one in people], channel.value)
+
+
+async def erase(tx: Tx, customer: CustomerId, limit: int) -> int:
+    """What was and would have been written to this customer, and what they chose not to be sent; how many messages."""
+    return await tx.run(ERASE, customer, limit)
+
+
+async def erase_bare(tx: Tx, recipient: str) -> None:
+    """What went to a bare address: links for a new password, of which only the worker knows whose they were."""
+    await tx.run(ERASE_BARE, recipient)
 
 
 async def suppress(tx: Tx, people: Sequence[Person], channel: Channel) -> int:

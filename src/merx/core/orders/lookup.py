@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from merx.core.orders import proofs, store
 from merx.core.orders.model import OrderDetail, OrderSummaries, Proof
@@ -42,10 +43,26 @@ async def one(rt: Runtime, ctx: Ctx, order_id: OrderId, asked: Asked) -> OrderDe
     ctx.require("orders:own")
     email = _email(asked)
     async with rt.db.begin(ctx) as tx:
-        proof = await _proof(rt, tx, asked)
-        if not await store.may_see(tx, order_id, email, proof):
-            raise NotFound("order")
-        detail = await store.detail(tx, order_id)
+        return await _shown(tx, order_id, email, await _proof(rt, tx, asked))
+
+
+def proves(rt: Runtime, ctx: Ctx, order_id: OrderId, asked: Asked) -> bool:
+    """Whether the asker shows something that nobody can guess: the order's own token, or being signed in."""
+    return ctx.actor is ActorKind.CUSTOMER or proofs.opens(rt.vault, order_id, asked.tokens)
+
+
+async def proven(rt: Runtime, ctx: Ctx, order_id: OrderId, asked: Asked) -> OrderDetail:
+    """`one`, by such a proof alone. It still takes the order's e-mail, and whoever is signed in sees their own."""
+    ctx.require("orders:own")
+    email = _email(asked)
+    async with rt.db.begin(ctx) as tx:
+        return await _shown(tx, order_id, email, _own(rt, ctx, asked))
+
+
+async def _shown(tx: Tx, order_id: OrderId, email: str, proof: Proof | None) -> OrderDetail:
+    if not await store.may_see(tx, order_id, email, proof):
+        raise NotFound("order")
+    detail = await store.detail(tx, order_id)
     assert detail is not None
     return detail
 
@@ -67,9 +84,14 @@ async def _proof(rt: Runtime, tx: Tx, asked: Asked) -> Proof | None:
     ctx, setting = tx.ctx, (await tenants.settings(tx)).guest_order_lookup
     if ctx.may("orders:read") or setting == "open":
         return None
+    own = _own(rt, ctx, asked)
+    return replace(own, client_digest=proofs.client_digest(rt.vault, ctx)) if setting == "recent" else own
+
+
+def _own(rt: Runtime, ctx: Ctx, asked: Asked) -> Proof:
     return Proof(
         customer_id=CustomerId(ctx.customer_id()) if ctx.actor is ActorKind.CUSTOMER else None,
-        client_digest=proofs.client_digest(rt.vault, ctx) if setting == "recent" else None,
+        client_digest=None,
         since=ctx.now - proofs.RECENT,
         tokens=proofs.token_digests(rt.vault, asked.tokens),
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from merx.core.payments.model import Payment, Refund
 from merx.kernel.errors import Refused
+from merx.kernel.events import Drawn
 from merx.kernel.ids import CartId, CouponId, CustomerId, LineId, OrderId, ProductId, ShipmentId, VariantId
 from merx.kernel.money import Currency, Money
 from merx.kernel.states import Table
@@ -162,6 +163,7 @@ class Placement(msgspec.Struct, frozen=True):
     client_digest: bytes | None = None
     lookup_hash: bytes | None = None
     cart_version: int | None = None
+    request_digest: bytes | None = None  # what the order is found by when its request comes again
 
 
 class OrderQuery(msgspec.Struct, frozen=True):
@@ -215,9 +217,13 @@ class OrderSummaries(msgspec.Struct, frozen=True):
     total: int
 
 
+NUMBERED = Drawn("order_number", "orders", "ORD-", 3)
+"""What an event says of an order whose number is drawn while it is written."""
+
+
 def label(number: int) -> str:
     """ORD-001: the number people read."""
-    return f"ORD-{number:03d}"
+    return f"{NUMBERED.prefix}{number:0{NUMBERED.digits}d}"
 
 
 class IllegalTransition(Refused):
@@ -227,7 +233,11 @@ class IllegalTransition(Refused):
         legal = sorted(state.value for state in TRANSITIONS[current])
         then = f"only {', '.join(legal)} can follow" if legal else "nothing can follow"
         super().__init__(
-            f"An order that is {current} can't become {wanted}: {then}.", field="status", current=current, legal=legal
+            f"An order that is {current} can't become {wanted}: {then}.",
+            field="status",
+            current=current,
+            wanted=wanted,
+            legal=legal,
         )
 
 

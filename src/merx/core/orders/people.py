@@ -9,7 +9,7 @@ from merx.core.customers import rules
 from merx.core.customers import steps as finding_customers
 from merx.core.customers import store as customers
 from merx.core.customers.model import Customer, CustomerStatus
-from merx.core.notifications import store as notifications
+from merx.core.notifications import steps as notifications
 from merx.core.notifications.model import Channel, Person
 from merx.core.orders import finding, tallies
 from merx.core.orders.finding import FindOrders
@@ -59,7 +59,7 @@ async def acquaintance(rt: Runtime, ctx: Ctx, customer_id: CustomerId) -> Acquai
         customer = await customers.by_id(tx, customer_id)
         if customer is None:
             raise NotFound("customer")
-        opted_out = frozenset(await notifications.optouts_of(tx, Person.customer(customer_id)))
+        opted_out = await notifications.optouts(tx, Person.customer(customer_id), customer.email)
         if not ctx.may("orders:read"):
             return Acquaintance(customer, opted_out)
         orders = await finding.find(tx, FindOrders(customer_id=customer_id, limit=ORDERS_SHOWN))

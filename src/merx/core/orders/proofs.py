@@ -32,6 +32,12 @@ def token_digest(vault: Vault, token: str) -> bytes:
     return vault.digest(f"order token/{token}")
 
 
+def opens(vault: Vault, order_id: OrderId, tokens: Iterable[str]) -> bool:
+    """Whether one of them was given for this order."""
+    wanted = order_token(vault, order_id).encode()
+    return any(hmac.compare_digest(wanted, one.encode("utf-8", "replace")) for one in list(tokens)[:MAX_TOKENS])
+
+
 def token_digests(vault: Vault, tokens: Iterable[str]) -> list[bytes]:
     """Of what may be tokens; the rest proves nothing."""
     return [token_digest(vault, one) for one in list(tokens)[:MAX_TOKENS] if 0 < len(one) <= MAX_TOKEN]

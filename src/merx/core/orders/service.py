@@ -202,6 +202,7 @@ async def refund(
     idempotency key: the same one again, however late, finds the same refund. Raises KeyReused for another amount."""
     ctx.require("refunds:write")
     rules.check_note(reason, "reason")
+    ctx = ctx if key is None else ctx.repeatable()
     mark = None if key is None else f"{ctx.principal}/{key}"
     async with rt.db.begin(ctx) as tx:
         order = await store.lock(tx, order_id)
@@ -238,10 +239,11 @@ async def mark_paid(rt: Runtime, ctx: Ctx, order_id: OrderId) -> OrderDetail:
     """Cash was handed over, the transfer has come: only for payments that no provider reports about. A payment page
     that is open for such an order is closed first."""
     ctx.require("orders:write")
-    async with rt.db.begin(ctx) as tx:
+    before = ctx.repeatable()  # a page is closed as often as it takes; what is paid is paid once, and that is noted
+    async with rt.db.begin(before) as tx:
         page = await _page_in_the_way(tx, await store.lock(tx, order_id))
     if page is not None:
-        await closing.make_way(rt, ctx, page)
+        await closing.make_way(rt, before, page)
     async with rt.db.begin(ctx) as tx:
         order = await store.lock(tx, order_id)
         if order is None:

@@ -1,6 +1,7 @@
 """Steps that touch several tables inside somebody else's transaction: settling a payment, letting an order go.
 
-Locks are always taken in this order: order, payment, cart, coupon, stock, order counter, catalogue version.
+Locks are always taken in this order: order, payment, cart, coupon, stock, order counter, idempotency key,
+catalogue version.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,14 +53,19 @@ _DETAIL = """
     '[]') from shipments s where s.tenant_id = $1 and s.order_id = o.id) as shipments"""
 
 INSERT = """
-with o as (
-  insert into orders (tenant_id, id, customer_id, email, customer_name, phone, status, payment_status, stock_state,
-    hold_expires_at, currency, subtotal_minor, discount_minor, shipping_minor, tax_minor, total_minor, tax_included,
-    coupon_id, coupon_code, shipping_method, payment_method, shipping_address, billing_address, notes, cart_id,
-    cart_version, source, client_digest, lookup_hash, created_at, updated_at)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, 'held', $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21::jsonb,
-    $22::jsonb, $23, $24, $25, $26, $27, $28, $29, $29)
-  returning id),
+with drawn as (
+  insert into counters as c (tenant_id, name, last) values ($1, 'orders', 1)
+  on conflict (tenant_id, name) do update set last = c.last + 1
+  returning last),
+o as (
+  insert into orders (tenant_id, id, number, customer_id, email, customer_name, phone, status, payment_status,
+    stock_state, hold_expires_at, currency, subtotal_minor, discount_minor, shipping_minor, tax_minor, total_minor,
+    tax_included, coupon_id, coupon_code, shipping_method, payment_method, shipping_address, billing_address, notes,
+    cart_id, cart_version, source, client_digest, lookup_hash, created_at, updated_at, request_digest)
+  select $1, $2, d.last, $3, $4, $5, $6, $7, $8, 'held', $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21::jsonb, $22::jsonb, $23, $24, $25, $26, $27, $28, $29, $29, $44
+  from drawn d
+  returning id, number),
 l as (
   insert into order_lines (tenant_id, id, order_id, position, product_id, variant_id, sku, name, variant_title, image,
     quantity, unit_minor, total_minor, discount_minor, tax_minor)
@@ -69,19 +74,14 @@ l as (
   from unnest($30::uuid[], $31::uuid[], $32::uuid[], $33::text[], $34::text[], $35::text[], $36::text[], $37::int[],
     $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[]) with ordinality
     as x (id, product_id, variant_id, sku, name, title, image, quantity, unit, total, discount, tax, place)
+  returning 1),
+h as (
+  insert into order_history (tenant_id, order_id, id, to_status, actor, created_at)
+  select $1, o.id, $42, $7, $43, $29 from o
   returning 1)
-insert into order_history (tenant_id, order_id, id, to_status, actor, created_at)
-select $1, o.id, $42, $7, $43, $29 from o
-returning id
+select o.number from o
 """
-NUMBER = """
-with drawn as (
-  insert into counters as c (tenant_id, name, last) values ($1, 'orders', 1)
-  on conflict (tenant_id, name) do update set last = c.last + 1
-  returning last)
-update orders o set number = drawn.last from drawn where o.tenant_id = $1 and o.id = $2
-returning o.number
-"""
+OF_REQUEST = "select id from orders where tenant_id = $1 and request_digest = $2"
 GET = f"select {COLUMNS}, {LINES} from orders o where o.tenant_id = $1 and o.id = $2 and o.number is not null"
 LOCK = f"{GET} for no key update of o"
 GET_MANY = f"""
@@ -192,11 +192,30 @@ def _json(address: Address | None) -> str | None:
     return None if address is None else msgspec.json.encode(address).decode()
 
 
-async def insert(tx: Tx, order: Order, placement: Placement) -> None:
-    """The order with its lines and the first entry of its history; its number is drawn later, by `number`."""
+async def insert(tx: Tx, order: Order, placement: Placement) -> int:
+    """The order with its lines and the first entry of its history; its number, the next of this tenant. The counter is
+    a hot row: to be drawn after stock, right before the end."""
+    row = await tx.row(INSERT, *_written(tx, order, placement))
+    assert row is not None
+    drawn: int = row[0]
+    return drawn
+
+
+async def insert_with_commit(tx: Tx, order: Order, placement: Placement) -> Callable[[], int]:
+    """The same where nothing but statements that nobody waits for follows, and events that say `NUMBERED`: it travels
+    with the commit, so that nobody waits for the counter longer than that takes. Its number can be asked afterwards."""
+    sent = await tx.ahead(INSERT, *_written(tx, order, placement))
+
+    def drawn() -> int:
+        assert sent.row is not None and sent.row[0] is not None
+        return int(sent.row[0])
+
+    return drawn
+
+
+def _written(tx: Tx, order: Order, placement: Placement) -> tuple[Any, ...]:
     lines = order.lines
-    await tx.rows(
-        INSERT,
+    return (
         order.id,
         order.customer_id,
         order.email,
@@ -239,15 +258,13 @@ async def insert(tx: Tx, order: Order, placement: Placement) -> None:
         [line.tax_minor for line in lines],
         ids.new(),
         tx.ctx.principal,
+        placement.request_digest,
     )
 
 
-async def number(tx: Tx, order_id: OrderId) -> int:
-    """Draws the next number of this tenant. The counter is a hot row: to be drawn after stock, right before the end."""
-    row = await tx.row(NUMBER, order_id)
-    assert row is not None
-    drawn: int = row[0]
-    return drawn
+async def of_request(tx: Tx, digest: bytes) -> OrderId | None:
+    row = await tx.row(OF_REQUEST, digest)
+    return OrderId(row[0]) if row else None
 
 
 async def get(tx: Tx, order_id: OrderId) -> Order | None:

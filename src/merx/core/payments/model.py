@@ -57,6 +57,24 @@ class Payment(msgspec.Struct, frozen=True):
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
 
+    @property
+    def window(self) -> Window | None:
+        """Where it is paid in one, and still can be."""
+        given = self.client
+        if self.status is not Status.PENDING or "providerOrderId" not in given:
+            return None
+        return Window(given["token"], given["providerOrderId"], given["amount"], given["currency"])
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What the script of a provider that has a window instead of a page is opened with, in Razorpay's own words;
+    `amount` in the currency's smallest unit."""
+
+    key: str
+    order_id: str
+    amount: int
+    currency: str
+
 
 class RefundStatus(StrEnum):
     PENDING = "pending"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,6 +88,10 @@ insert into provider_events (tenant_id, provider, event_id, kind, received_at) v
 on conflict (tenant_id, provider, event_id) do nothing returning event_id
 """
 
+ERASE = """
+with given_back as (update refunds set reason = '' where tenant_id = $1 and order_id = any($2::uuid[]) and reason <> '')
+update payments set charge = '{}', url = null where tenant_id = $1 and order_id = any($2::uuid[])
+"""
 FORGET_EVENTS = """
 delete from provider_events where tenant_id = $1 and (provider, event_id) in
   (select provider, event_id from provider_events where tenant_id = $1 and received_at <= $2 limit $3)
@@ -119,7 +124,7 @@ def refund_of(row: Any) -> Refund:
 
 async def insert(tx: Tx, payment: Payment, charge: Charge | None, check_at: datetime | None) -> None:
     """`check_at`: when the worker asks the provider about it if nothing else has moved it."""
-    await tx.rows(
+    await tx.ahead(
         INSERT,
         payment.id,
         payment.order_id,
@@ -264,3 +269,8 @@ async def record_event(tx: Tx, provider: str, event_id: str, kind: str) -> bool:
 
 async def forget_events(tx: Tx, before: datetime, limit: int) -> int:
     return await tx.run(FORGET_EVENTS, before, limit)
+
+
+async def erase(tx: Tx, orders: Sequence[OrderId]) -> None:
+    """What names the shopper of these orders, which nothing is asked of a provider about any more."""
+    await tx.run(ERASE, list(orders))

@@ -16,7 +16,6 @@ from merx.core.auth import passwords, resets, sessions
 from merx.core.auth import rules as auth_rules
 from merx.core.auth import store as auth
 from merx.core.customers import store as customers
-from merx.core.customers.model import CustomerStatus
 from merx.core.notifications import letters, store
 from merx.core.notifications import rules as notification_rules
 from merx.core.notifications import steps as notifications
@@ -126,7 +125,7 @@ async def _staff(rt: Runtime, email: str) -> tuple[StaffId, str] | None:
 async def _customer(rt: Runtime, ctx: Ctx, email: str) -> tuple[CustomerId, str] | None:
     async with rt.db.begin(ctx) as tx:
         found = await customers.account_by_email(tx, email)
-    if found is None or found[0].status is not CustomerStatus.ACTIVE:
+    if found is None or not found[0].may_sign_in:
         return None
     return found[0].id, found[0].first_name
 

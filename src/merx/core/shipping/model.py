@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 STANDARD = "standard"
-EXPRESS = "express"
 
 
 class ShippingMethod(msgspec.Struct, frozen=True):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from merx.core.shipping.model import EXPRESS, STANDARD, ShippingMethod, ShippingRules
+from merx.core.shipping.model import STANDARD, ShippingMethod, ShippingRules
 from merx.kernel.errors import Invalid
 
 
 def offered(rules: ShippingRules, rows: Sequence[ShippingMethod]) -> list[ShippingMethod]:
-    """'standard' first, then the tenant's own active methods in their order. 'express' is offered by every shop, at
-    the flat rate until the shop gives it a price of its own or switches it off."""
+    """'standard' first, then the tenant's own active methods in their order."""
     standard = ShippingMethod(STANDARD, "Standard", rules.flat_minor, rules.free_over_minor)
-    own = sorted((row for row in rows if row.active), key=lambda row: (row.position, row.code))
-    if all(row.code != EXPRESS for row in rows):
-        own.insert(0, ShippingMethod(EXPRESS, "Express", rules.flat_minor))
-    return [standard, *own]
+    return [standard, *sorted((row for row in rows if row.active), key=lambda row: (row.position, row.code))]
 
 
-def choose(rules: ShippingRules, rows: Sequence[ShippingMethod], code: str | None) -> ShippingMethod:
-    """Raises Invalid where the shop offers no such method."""
-    methods = offered(rules, rows)
+def choose(
+    rules: ShippingRules, rows: Sequence[ShippingMethod], code: str | None, taken: Sequence[str] = ()
+) -> ShippingMethod:
+    """Raises Invalid where the shop offers no such method. `taken`: codes that are taken at the flat rate where the
+    shop has no method of theirs, neither offered nor switched off."""
+    methods, kept = offered(rules, rows), {row.code for row in rows}
+    methods += [ShippingMethod(one, one.title(), rules.flat_minor) for one in taken if one not in kept]
     for method in methods:
         if method.code == (code or STANDARD):
             return method

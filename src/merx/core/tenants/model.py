@@ -185,6 +185,13 @@ PROVIDERS = ("manual", "stripe", "razorpay")
 LOOKUPS = ("verified", "recent", "open")
 
 
+class DomainTaken(Conflict):
+    code = "domain_taken"
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(f"The domain {domain} belongs to another shop.", field="domain")
+
+
 class SlugTaken(Conflict):
     code = "slug_taken"
 

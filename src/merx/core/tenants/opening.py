@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from merx.core.tenants import rules, store
-from merx.core.tenants.model import Plan, Tenant
+from merx.core.tenants.model import DomainTaken, Plan, Tenant
 from merx.db.database import Tx
 from merx.kernel import ids
 from merx.kernel.ids import TenantId
@@ -24,14 +24,17 @@ async def draft(
     domain: str | None = None,
     plan: Plan = Plan.FREE,
 ) -> Tenant:
-    """The tenant to be, with a slug that is free at this moment where none was chosen."""
+    """The tenant to be, with a slug that is free at this moment where none was chosen. Raises DomainTaken."""
     name = rules.check_name(name)
     if slug is None:
         base = rules.slug_base(name)
         slug = rules.free_slug(base, await store.taken_slugs(rt.db, base))
     else:
         rules.check_slug(slug)
-    domain = None if domain is None else rules.check_domain(domain)
+    if domain is not None:
+        domain = rules.check_domain(domain)
+        if await store.by_domain(rt.db, domain) is not None:
+            raise DomainTaken(domain)
     return Tenant(TenantId(ids.new()), slug, name, domain, plan, None, True, now)
 
 

@@ -85,10 +85,15 @@ def check_domain(domain: str) -> str:
     return domain
 
 
+NOWHERE = "erased.invalid"
+"""The domain of what stands in an erased customer's place; by RFC 2606 nobody has an address there."""
+
+
 def email(text: str) -> str | None:
     """The address as it is stored and compared (trimmed, lower case), or None where it can't be one."""
     text = text.strip().lower()
-    return text if len(text) <= 254 and _EMAIL.fullmatch(text) and "." in text.rpartition("@")[2] else None
+    domain = text.rpartition("@")[2]
+    return text if len(text) <= 254 and _EMAIL.fullmatch(text) and "." in domain and domain != NOWHERE else None
 
 
 def check_currency(code: str) -> Currency:

@@ -72,7 +72,7 @@ async def create(
         if made is not None:
             forget(rt)
             return made
-        if slug is not None or domain is not None:
+        if slug is not None:
             break
     raise SlugTaken(slug or rules.slug_base(name))
 

@@ -110,6 +110,7 @@ class Draft(msgspec.Struct, frozen=True):
     event_id: EventId
     kind: str
     body: bytes
+    subject: UUID  # what the event is about
 
 
 class Due(msgspec.Struct, frozen=True):

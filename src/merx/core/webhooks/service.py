@@ -219,7 +219,9 @@ def drafts(events: Sequence[Recorded], endpoints: Sequence[Endpoint]) -> list[Dr
         listening = [endpoint for endpoint in endpoints if endpoint.active and event.kind in endpoint.events]
         if listening:
             body = rules.render(event.kind, event.subject, event.facts, event.created_at)
-            found += [Draft(DeliveryId(ids.new()), one.id, event.id, event.kind, body) for one in listening]
+            found += [
+                Draft(DeliveryId(ids.new()), one.id, event.id, event.kind, body, event.subject) for one in listening
+            ]
     return found
 
 

@@ -22,8 +22,10 @@ from merx.core.webhooks.model import (
     Settlement,
     Tried,
 )
+from merx.db import outbox
 from merx.db.database import Tx
-from merx.kernel.ids import DeliveryId, EndpointId
+from merx.kernel.events import PERSONAL
+from merx.kernel.ids import CustomerId, DeliveryId, EndpointId
 
 TABLES = ("webhook_endpoints", "webhook_deliveries", "webhook_attempts")
 
@@ -138,9 +140,10 @@ def _made_endpoint(row: Any) -> Endpoint:
 
 # ── Deliveries ───────────────────────────────────────────────────────────────────────────────────────────────────────
 _INSERT = """
-insert into webhook_deliveries as d (tenant_id, id, endpoint_id, event_id, kind, body, next_at, created_at)
-select $1, n.id, n.endpoint_id, n.event_id, n.kind, n.body, $7::timestamptz, $7::timestamptz
-from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[]) as n (id, endpoint_id, event_id, kind, body)
+insert into webhook_deliveries as d (tenant_id, id, endpoint_id, event_id, kind, body, subject, next_at, created_at)
+select $1, n.id, n.endpoint_id, n.event_id, n.kind, n.body, n.subject, $8::timestamptz, $8::timestamptz
+from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[], $7::uuid[])
+  as n (id, endpoint_id, event_id, kind, body, subject)
 """
 INSERT_DELIVERIES = f"{_INSERT} on conflict (tenant_id, endpoint_id, event_id) do nothing"
 REPLAY_DELIVERIES = f"""
@@ -232,6 +235,22 @@ FORGET_DELIVERIES = """
 delete from webhook_deliveries where tenant_id = $1 and id = any(array(
   select d.id from webhook_deliveries d where d.tenant_id = $1 and d.finished_at < $2 order by d.id limit $3))
 """
+_SAID = "convert_from(d.body, 'UTF8')::jsonb"
+ERASE = f"""
+update webhook_deliveries d
+set body = convert_to(jsonb_set({_SAID}, '{{data}}', {outbox.blanked(f"({_SAID} -> 'data')")})::text, 'UTF8')
+where d.tenant_id = $1 and d.subject = any($2::uuid[])
+"""
+ERASE_ANSWERS = """
+update webhook_attempts a set answer = null
+from (
+  select t.delivery_id, t.attempt
+  from orders o
+    join webhook_deliveries d on d.tenant_id = $1 and d.subject = o.id
+    join webhook_attempts t on t.tenant_id = $1 and t.delivery_id = d.id
+  where o.tenant_id = $1 and o.customer_id = $2 and t.answer is not null limit $3) said
+where a.tenant_id = $1 and a.delivery_id = said.delivery_id and a.attempt = said.attempt
+"""
 _DELIVERY = "id, endpoint_id, event_id, kind, state, attempt, next_at, created_at, finished_at"
 DELIVERIES = f"""
 select {_DELIVERY} from webhook_deliveries
@@ -306,6 +325,16 @@ async def forget_deliveries(tx: Tx, before: datetime, limit: int) -> int:
     return await tx.run(FORGET_DELIVERIES, before, limit)
 
 
+async def erase(tx: Tx, subjects: Sequence[UUID]) -> None:
+    """What deliveries of events about these say of a person; sent again, they say it no more."""
+    await tx.run(ERASE, list(subjects), list(PERSONAL))
+
+
+async def erase_answers(tx: Tx, customer: CustomerId, limit: int) -> int:
+    """What receivers answered to events about this customer's orders: it may repeat what they were sent. How many."""
+    return await tx.run(ERASE_ANSWERS, customer, limit)
+
+
 async def deliveries(
     tx: Tx, endpoint_id: EndpointId | None, states: Sequence[DeliveryState], limit: int, offset: int
 ) -> list[Delivery]:
@@ -352,6 +381,7 @@ def _columns(drafts: Sequence[Draft]) -> tuple[list[Any], ...]:
         [draft.event_id for draft in drafts],
         [draft.kind for draft in drafts],
         [draft.body for draft in drafts],
+        [draft.subject for draft in drafts],
     )
 
 

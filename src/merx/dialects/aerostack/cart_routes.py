@@ -119,16 +119,22 @@ async def validate_coupon(request: MerxRequest, data: wire.CouponBody) -> wire.C
     """Says what a code gives now, or why it gives nothing.
 
     Asked about a cart, a code that applies is kept on it and the cart's totals have it from then on, unless `apply` is
-    false.
+    false. Asked about alone, it is only looked at whether it can be used now.
     """
-    if (data.cart_id is None) == (data.subtotal is None):
-        raise Invalid("Send either cartId or subtotal.", field="cartId" if data.cart_id is None else "subtotal")
+    name, code = ("code", data.code) if data.coupon_code is None else ("couponCode", data.coupon_code)
+    if code is None:
+        raise Invalid("This field is required.", field="code")
+    if data.coupon_code is not None and data.code is not None:
+        raise Invalid("Send either code or couponCode.", field="couponCode")
+    if data.cart_id is not None and data.subtotal is not None:
+        raise Invalid("Send either cartId or subtotal.", field="subtotal")
     await _limited(request)
-    worth = Owner(token=data.cart_id) if data.subtotal is None else data.subtotal
+    worth = data.subtotal if data.cart_id is None else Owner(token=data.cart_id)
     try:
-        found = await carts.try_coupon(request.rt, request.ctx, data.code, worth, data.apply)
+        with renamed(code=name):
+            found = await carts.try_coupon(request.rt, request.ctx, code, worth, data.apply)
     except CouponRefused as refused:
-        return wire.CouponCheck(valid=False, code=data.code.strip().upper(), error=refused.message, reason=refused.code)
+        return wire.CouponCheck(valid=False, code=code.strip().upper(), error=refused.message, reason=refused.code)
     return translate.coupon(found, data.cart_id, request.rt.settings.public_url)
 
 

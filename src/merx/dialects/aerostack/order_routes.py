@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from litestar import Response, get, post
 from litestar.types import ControllerRouterHandler
 
@@ -10,6 +12,7 @@ from merx.core.checkout import confirming
 from merx.core.checkout import service as checkout
 from merx.core.checkout.model import Buyer, CheckoutRequest
 from merx.core.orders import lookup
+from merx.core.orders.model import OrderDetail
 from merx.dialects.aerostack import translate, wire
 from merx.dialects.aerostack.errors import renamed
 from merx.dialects.aerostack.paths import ident
@@ -18,6 +21,7 @@ from merx.edge.app import MerxRequest, reply
 from merx.edge.client import address_bucket
 from merx.edge.pagination import offset_of
 from merx.kernel.context import ActorKind
+from merx.kernel.errors import NotFound
 from merx.kernel.ids import OrderId
 
 LOOKUPS, LOOKUP_SECONDS = 10, 60
@@ -39,19 +43,20 @@ _ORDER = {"orderId": {"type": "string", "format": "uuid", "description": "The or
 async def place(request: MerxRequest, data: wire.CheckoutBody) -> Response[wire.Placed]:
     """Makes the cart an order, and says how it is paid.
 
-    Sent again for the same cart, it answers with the same order and the same payment.
+    The same sent again answers with the same order and the same payment. Anything else then finds an empty cart, or,
+    while the order waits to be paid online, takes its place.
     """
     ctx = request.ctx
     wanted = CheckoutRequest(
         owner=Owner(token=data.cart_id),
         customer_id=ctx.customer_id() if ctx.actor is ActorKind.CUSTOMER else None,
-        buyer=Buyer(data.email, data.customer_name, data.customer_phone),
-        payment_method=data.payment_method,
+        buyer=Buyer(data.email, data.customer_name or "", data.customer_phone),
+        payment_method=data.payment_method or "card",
         shipping_method=data.shipping_method,
         shipping_address=translate.address(data.shipping_address),
         billing_address=translate.address(data.billing_address),
         coupon_code=data.coupon_code,
-        notes=data.notes,
+        notes=data.notes or "",
         success_url=data.success_url,
         cancel_url=data.cancel_url,
         lookup_token=True,
@@ -116,13 +121,31 @@ async def list_orders(request: MerxRequest) -> wire.OrderList:
     takes=_TOKENS,
 )
 async def get_order(request: MerxRequest) -> wire.OrderDetail:
-    """One order, for who knows its id and its e-mail and would find it in the list. To everybody else there is none."""
+    """One order, for who knows its id and its e-mail and would find it in the list. To everybody else there is none.
+
+    With its `orderToken`, or signed in as who ordered it, it may be asked for as often as the plan allows requests.
+    """
     asked = request.ask(wire.OneOrder)
-    await _limited(request, asked.email)
     order = OrderId(ident(request, "orderId", "order"))
     about = lookup.Asked(asked.email, _tokens(request, asked.order_token))
-    found = await lookup.one(request.rt, request.ctx, order, about)
+    found = await _proven(request, order, about)
+    if found is None:
+        await _limited(request, asked.email)
+        found = await lookup.one(request.rt, request.ctx, order, about)
     return translate.order_detail(found, request.rt.settings.public_url)
+
+
+async def _proven(request: MerxRequest, order: OrderId, about: lookup.Asked) -> OrderDetail | None:
+    """The order, for who can prove that it is theirs: as often as they like, since a page that waits for the payment
+    asks again and again. Only a wrong e-mail counts, and only theirs, so nobody else uses it up for them."""
+    rt, ctx, limiter = request.rt, request.ctx, request.visit.limiter
+    if not lookup.proves(rt, ctx, order, about):
+        return None
+    assert limiter is not None
+    with contextlib.suppress(NotFound):
+        async with limiter.attempt(f"orders:{order.hex}:{ctx.principal}", LOOKUPS, LOOKUP_SECONDS, NotFound):
+            return await lookup.proven(rt, ctx, order, about)
+    return None
 
 
 def _tokens(request: MerxRequest, in_query: list[str]) -> list[str]:

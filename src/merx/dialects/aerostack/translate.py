@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from merx.core.cart import model as carts
 from merx.core.catalog import model as catalog
@@ -164,17 +164,14 @@ def _cart_item(line: carts.BasketLine, currency: str, base: str) -> wire.CartIte
 def coupon(found: carts.CouponTrial, cart_id: str | None, base: str) -> wire.CouponCheck:
     coupon, currency = found.coupon, found.currency
     value = money.percent(coupon.rate) if coupon.type is CouponType.PERCENT else _number(coupon.amount_minor, currency)
-    check = wire.CouponCheck(
-        valid=True,
-        code=coupon.code,
-        type=coupon.type.value,
-        value=value,
-        discount=_number(found.benefit.discount, currency),
-        free_shipping=found.benefit.free_shipping,
-    )
+    free = coupon.type is CouponType.FREE_SHIPPING
+    check = wire.CouponCheck(valid=True, code=coupon.code, type=coupon.type.value, value=value, free_shipping=free)
+    if found.benefit is None:
+        return replace(check, minimum=_number(coupon.minimum_minor, currency))
+    check = replace(check, discount=_number(found.benefit.discount, currency))
     if found.cart is None or cart_id is None:
         return check
-    return wire.CouponCheck(**asdict(check) | {"cart": cart(found.cart, cart_id, base)})
+    return replace(check, cart=cart(found.cart, cart_id, base))
 
 
 # ── Orders ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -290,14 +287,14 @@ def _address(found: orders.Address | None) -> wire.Address | None:
     if found is None:
         return None
     return wire.Address(
-        line1=found.line1,
-        line2=found.line2,
-        city=found.city,
-        state=found.state,
-        postal_code=found.postal_code,
-        country=found.country,
+        line1=found.line1 or None,
+        line2=found.line2 or None,
+        city=found.city or None,
+        state=found.state or None,
+        postal_code=found.postal_code or None,
+        country=found.country or None,
     )
 
 
 def address(given: wire.Address | None) -> orders.Address | None:
-    return None if given is None else orders.Address(**asdict(given))
+    return None if given is None else orders.Address(**{name: said or "" for name, said in asdict(given).items()})

@@ -4,23 +4,27 @@ payment's fields, as the document has it. Money is numbers in main units, times 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from merx.core.cart.model import MAX_QUANTITY
+from merx.edge.body import SAID
 
 Status = Literal["pending", "confirmed", "processing", "shipped", "delivered", "cancelled", "refunded"]
 PaymentStatus = Literal["unpaid", "authorized", "paid", "partially_refunded", "refunded", "failed"]
 Attempt = Literal["pending", "authorized", "paid", "failed", "cancelled"]
 Sorting = Literal["newest", "oldest", "price_asc", "price_desc", "name_asc", "name_desc"]
 
-_LINE = r"^[^\u0000-\u001f]*$"
+_LINE: dict[str, Any] = {
+    "pattern": r"^[^\u0000-\u001f]*$",
+    "extra": {SAID: "Must be one line, without control characters."},
+}
 Money = Annotated[Decimal, Meta(description="In main units of the currency")]
 Time = Annotated[int, Meta(description="Milliseconds since 1970")]
-Email = Annotated[str, Meta(max_length=254, pattern=_LINE)]
+Email = Annotated[str, Meta(max_length=254, **_LINE)]
 CartId = Annotated[str, Meta(min_length=1, max_length=128, description="The client's own, such as a UUID")]
 Code = Annotated[str, Meta(min_length=1, max_length=64)]
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -186,10 +190,11 @@ class Cart(msgspec.Struct, frozen=True):
 
 # ── Coupons ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 class CouponBody(Sent, frozen=True, kw_only=True):
-    """`code`, and either `cartId` or `subtotal`. With a cart, a code that applies is kept on it, unless `apply` is
-    false."""
+    """`code`, which may be called `couponCode` as in a checkout, and `cartId` or `subtotal` to know what it takes off.
+    With a cart, a code that applies is kept on it, unless `apply` is false."""
 
-    code: Code
+    code: Code | None = None
+    coupon_code: Code | None = None
     cart_id: CartId | None = None
     subtotal: Money | None = None
     email: Email | None = None
@@ -198,7 +203,8 @@ class CouponBody(Sent, frozen=True, kw_only=True):
 
 class CouponCheck(msgspec.Struct, frozen=True):
     """`value` is a percentage or an amount, `discount` what it takes off now; `error` and `reason` say why it does not
-    apply. `cart` is the cart with it."""
+    apply. `cart` is the cart with it. Of a code that was asked about alone, `minimum` is what the goods must be
+    worth."""
 
     valid: bool
     code: str
@@ -206,6 +212,7 @@ class CouponCheck(msgspec.Struct, frozen=True):
     value: Decimal | UnsetType = UNSET
     discount: Money | UnsetType = UNSET
     free_shipping: bool | UnsetType = UNSET
+    minimum: Money | UnsetType = UNSET
     cart: Cart | UnsetType = UNSET
     error: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
@@ -213,29 +220,32 @@ class CouponCheck(msgspec.Struct, frozen=True):
 
 # ── Checkout ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    line1: Annotated[str, Meta(max_length=255, pattern=_LINE)] = ""
-    line2: Annotated[str, Meta(max_length=255, pattern=_LINE)] = ""
-    city: Annotated[str, Meta(max_length=100, pattern=_LINE)] = ""
-    state: Annotated[str, Meta(max_length=100, pattern=_LINE)] = ""
-    postal_code: Annotated[str, Meta(max_length=32, pattern=_LINE)] = ""
-    country: Annotated[str, Meta(max_length=64, pattern=_LINE)] = ""
+    """Null is the same as left out."""
+
+    line1: Annotated[str, Meta(max_length=255, **_LINE)] | None = None
+    line2: Annotated[str, Meta(max_length=255, **_LINE)] | None = None
+    city: Annotated[str, Meta(max_length=100, **_LINE)] | None = None
+    state: Annotated[str, Meta(max_length=100, **_LINE)] | None = None
+    postal_code: Annotated[str, Meta(max_length=32, **_LINE)] | None = None
+    country: Annotated[str, Meta(max_length=64, **_LINE)] | None = None
 
 
 class CheckoutBody(Sent, frozen=True, kw_only=True):
-    """`successUrl` and `cancelUrl` lead to the shop's own pages where they are left out."""
+    """`successUrl` and `cancelUrl` lead to the shop's own pages where they are left out, and the payment is by card.
+    Null is the same as left out."""
 
     cart_id: CartId
     email: Email
     shipping_address: Address | None = None
     billing_address: Address | None = None
     coupon_code: Code | None = None
-    customer_name: Annotated[str, Meta(max_length=255, pattern=_LINE)] = ""
-    customer_phone: Annotated[str, Meta(max_length=32, pattern=_LINE)] | None = None
+    customer_name: Annotated[str, Meta(max_length=255, **_LINE)] | None = None
+    customer_phone: Annotated[str, Meta(max_length=32, **_LINE)] | None = None
     success_url: Url | None = None
     cancel_url: Url | None = None
     shipping_method: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    payment_method: Literal["card", "cod", "bank_transfer"] = "card"
-    notes: Annotated[str, Meta(max_length=2000)] = ""
+    payment_method: Literal["card", "cod", "bank_transfer"] | None = None
+    notes: Annotated[str, Meta(max_length=2000)] | None = None
 
 
 class PlacedOrder(msgspec.Struct, frozen=True):
@@ -258,7 +268,7 @@ class PaymentSession(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Placed(msgspec.Struct, frozen=True, rename="camel"):
-    """`orderToken` shows this order without signing in; it is null where the checkout was somebody else's."""
+    """`orderToken` shows this order without signing in."""
 
     success: bool
     order: PlacedOrder

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from litestar import Response
 
+from merx.core.orders.model import IllegalTransition
+from merx.core.orders.model import Status as Core
+from merx.dialects.baas.translate import ORDER_STATUS
 from merx.edge.app import MerxRequest, encode
 from merx.edge.app import MerxResponse as Answer
 from merx.edge.body import REQUIRED
@@ -28,6 +32,7 @@ STATUS = {
     Kind.UPSTREAM: 502,
     Kind.INTERNAL: 500,
 }
+_NUMBERED = re.compile(r"\.(\d+)(?=\.|$)")
 INVALID_DATA = "Invalid request data"
 
 _CALLED = {
@@ -57,14 +62,28 @@ def render(request: MerxRequest, error: MerxError) -> Response[Any]:
     status = status_of(error, STATUS)
     details = {called(name): said for name, said in error.fields.items()}
     code, message = error.code, error.message
+    if isinstance(error, IllegalTransition):
+        message = _illegal(error)
+        details = {"status": [message]}
     if error.kind is Kind.INVALID and details:
         code, message = "validation_error", INVALID_DATA
     body = encode(Error(Fault(code, message, details), status))
     return Answer(body, status_code=status, media_type="application/json")
 
 
+def _illegal(error: IllegalTransition) -> str:
+    """In this dialect's words, which has none of its own for `refunded`: there a refund leads, and no status."""
+    current, wanted = ORDER_STATUS[Core(error.facts["current"])], ORDER_STATUS[Core(error.facts["wanted"])]
+    legal = list(error.facts["legal"])
+    following = [one for one in legal if one != Core.REFUNDED]
+    then = f"only {', '.join(following)} can follow" if following else "no other status can follow"
+    back = "; the money is given back with a refund" if legal == [Core.REFUNDED] else ""
+    return f"An order that is {current} can't become {wanted}: {then}{back}."
+
+
 def called(field: str) -> str:
-    """`shipping_address.line1` is `shipping_address.street` here."""
+    """`shipping_address.line1` is `shipping_address.street` here, and `images.1.url` is `images[1].url`."""
+    field = _NUMBERED.sub(r"[\1]", field)
     head, dot, last = field.rpartition(".")
     return head + dot + _CALLED.get(last, last)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID
 
 from litestar.types import ControllerRouterHandler
@@ -11,7 +10,6 @@ from msgspec import UNSET
 from merx.core.auth import clients, keys, leaving, team
 from merx.core.auth import service as auth
 from merx.core.auth.clients import DEFAULT_GRANTS
-from merx.core.auth.model import WrongPassword
 from merx.core.tenants import service as tenants
 from merx.dialects.baas import platform_translate as shown
 from merx.dialects.baas import platform_wire as shop
@@ -27,14 +25,10 @@ from merx.dialects.baas.platform_door import (
     number_in_path,
 )
 from merx.edge.app import MerxRequest
-from merx.edge.client import address_bucket
 from merx.edge.limits import Limiter
 from merx.kernel import ids
 from merx.kernel.errors import Invalid, NotFound
 from merx.kernel.ids import KeyId, StaffId, TenantId
-
-SIGN_UPS_A_MINUTE = 60
-FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS = 10, 300
 
 accounts, team_routes, key_routes, client_routes = Routes("Account"), Routes("Team"), Routes("Keys"), Routes("Keys")
 
@@ -45,17 +39,11 @@ def _limiter(request: MerxRequest) -> Limiter:
     return limiter
 
 
-def _attempts_of(request: MerxRequest, account: str) -> str:
-    """Names the account and the address; the account only as a digest, because counters may lie in a shared store."""
-    digest = hashlib.blake2b(account.strip().lower().encode(), digest_size=16).hexdigest()
-    return f"signin:{digest}:{address_bucket(request.visit.address)}"
-
-
 # ── Registering and signing in ───────────────────────────────────────────────────────────────────────────────────────
 @accounts.post("/register/", NOBODY, requires=("business_name", "email", "password"))
 async def register(request: MerxRequest, data: shop.OpenShop) -> shop.Registered:
     """Opens a shop and signs its owner in."""
-    await _limiter(request).spend(f"signup:{address_bucket(request.visit.address)}", SIGN_UPS_A_MINUTE, 60)
+    await _limiter(request).sign_up(request.visit.address)
     wanted = auth.Registration(
         data.business_name, data.email, data.password, data.first_name, data.last_name, data.currency
     )
@@ -65,14 +53,13 @@ async def register(request: MerxRequest, data: shop.OpenShop) -> shop.Registered
     )
 
 
-@accounts.post("/token/", NOBODY, status_code=200)
+@accounts.post("/token/", NOBODY, status_code=200, errors=(401,))
 async def sign_in(request: MerxRequest, data: shop.StaffSignIn) -> shop.StaffSignedIn:
     """Signs a member of a shop's team in.
 
     The access token lives an hour. At a shop's own host it is that shop's; elsewhere `tenant` may name one of several.
     """
-    bucket = _attempts_of(request, data.email)
-    async with _limiter(request).attempt(bucket, FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS, WrongPassword):
+    async with _limiter(request).sign_in(data.email, request.visit.address):
         wanted = await _wanted_tenant(request, data.tenant)
         found = await auth.sign_in(request.rt, data.email, data.password, wanted, source="baas")
     return shop.StaffSignedIn(found.tokens.access, found.tokens.refresh, shown.user(found.member))
@@ -87,22 +74,23 @@ async def _wanted_tenant(request: MerxRequest, slug: str | None) -> TenantId | N
     return TenantId(ids.new()) if found is None else found.id
 
 
-@accounts.post("/token/refresh/", NOBODY, status_code=200)
+@accounts.post("/token/refresh/", NOBODY, status_code=200, errors=(401, 403))
 async def refresh(request: MerxRequest, data: shop.RefreshToken) -> shop.Refreshed:
     """New tokens for a refresh token.
 
-    It works once; used again later, it ends its session, because then two parties hold it."""
-    found = await auth.refresh(request.rt, data.refresh)
+    It works once; used again later, it ends its session, because then two parties hold it. At a shop's own host only
+    that shop's are known."""
+    found = await auth.refresh(request.rt, data.refresh, request.door)
     return shop.Refreshed(found.access, found.refresh)
 
 
-@accounts.post("/token/revoke/", NOBODY, status_code=204)
+@accounts.post("/token/revoke/", NOBODY, status_code=204, errors=(401, 403))
 async def revoke(request: MerxRequest, data: shop.RefreshToken | None = None) -> None:
     """Ends the session of a refresh token or, without a body, of the access token that is sent along."""
     if data is None:
         await auth.sign_out(request.rt, request.ctx)
     else:
-        await auth.revoke_refresh(request.rt, data.refresh)
+        await auth.revoke_refresh(request.rt, data.refresh, request.door)
 
 
 @accounts.get("/me/", SIGNED_IN)
@@ -114,8 +102,8 @@ async def me(request: MerxRequest) -> shop.User:
 @accounts.post("/me/password/", SIGNED_IN, status_code=204)
 async def change_password(request: MerxRequest, data: shop.NewPassword) -> None:
     """Changes one's own password and ends one's other sessions."""
-    bucket = _attempts_of(request, f"password/{request.ctx.actor_id}")
-    async with _limiter(request).attempt(bucket, FAILED_SIGN_INS, FAILED_SIGN_INS_SECONDS, Invalid):
+    account = f"password/{request.ctx.actor_id}"
+    async with _limiter(request).sign_in(account, request.visit.address, Invalid):
         await auth.change_password(request.rt, request.ctx, data.current_password, data.password)
 
 

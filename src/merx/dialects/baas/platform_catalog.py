@@ -147,7 +147,7 @@ async def list_images(request: MerxRequest, product: str) -> goods.MerchantImage
     "products:write",
     request_max_body_size=MAX_UPLOAD,
     uploads=goods.IMAGE_FORM,
-    errors=(409,),
+    errors=(409, 502),
 )
 async def add_image(request: MerxRequest, product: str, data: goods.AddedImage | None = None) -> goods.MerchantImages:
     """Adds an image: a file, as the body itself or in a form, or the address of one that lies elsewhere."""
@@ -214,7 +214,7 @@ async def _change_stock(request: MerxRequest, product: str, data: goods.StockCha
         raise Invalid("Send either stock_quantity or delta.", field="stock_quantity")
     variant = shown.chosen_variant(await _kept(request, product), data.variant_id)
     if data.delta is not None:
-        await inventory.receive(request.rt, request.ctx, variant.id, data.delta, data.reason)
+        await inventory.receive(request.rt, request.once, variant.id, data.delta, data.reason)
     else:
         wanted = data.stock_quantity or 0
         await inventory.set_available(request.rt, request.ctx, variant.id, wanted, data.reason or "count")

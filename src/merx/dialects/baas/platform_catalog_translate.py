@@ -29,7 +29,7 @@ def image(found: catalog.Image, base: str) -> goods.MerchantImage:
 
 
 def images(found: catalog.Product, base: str) -> goods.MerchantImages:
-    return goods.MerchantImages(len(found.images), [image(one, base) for one in found.images])
+    return goods.MerchantImages(len(found.images), None, None, [image(one, base) for one in found.images])
 
 
 def variant(found: catalog.Variant) -> goods.MerchantVariant:
@@ -37,7 +37,7 @@ def variant(found: catalog.Variant) -> goods.MerchantVariant:
 
 
 def variants(found: catalog.Product) -> goods.MerchantVariants:
-    return goods.MerchantVariants(len(found.variants), [variant(one) for one in found.variants])
+    return goods.MerchantVariants(len(found.variants), None, None, [variant(one) for one in found.variants])
 
 
 def product(found: catalog.Product, base: str) -> goods.MerchantProduct:

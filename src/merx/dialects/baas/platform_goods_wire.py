@@ -62,7 +62,11 @@ class ImageOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MerchantImages(msgspec.Struct, frozen=True):
+    """All of them at once."""
+
     count: int
+    next: str | None
+    previous: str | None
     results: list[MerchantImage]
 
 
@@ -79,7 +83,11 @@ class MerchantVariant(msgspec.Struct, frozen=True):
 
 
 class MerchantVariants(msgspec.Struct, frozen=True):
+    """All of them at once."""
+
     count: int
+    next: str | None
+    previous: str | None
     results: list[MerchantVariant]
 
 
@@ -323,11 +331,14 @@ class CouponChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 # ── Customers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 class MerchantCustomer(wire.Customer, frozen=True):
-    """`registered`: an account, not a guest known from an order."""
+    """`registered`: an account, not a guest known from an order. `erase_at`: when asking to erase them becomes final;
+    `erased_at`: since when it is, and this is nobody any more."""
 
     status: CustomerStatus
     registered: bool
     updated_at: datetime
+    erase_at: datetime | None
+    erased_at: datetime | None
 
 
 class CustomerChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -338,6 +349,10 @@ class CustomerChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     phone: Annotated[str, Meta(max_length=32)] | None | UnsetType = UNSET
     accepts_marketing: bool | UnsetType = UNSET
     status: CustomerStatus | UnsetType = UNSET
+
+
+class Erasing(msgspec.Struct, frozen=True, kw_only=True):
+    at_once: Annotated[bool, Meta(description="Final now, without three days to take it back")] = False
 
 
 class FindCustomers(wire.Paging, frozen=True, kw_only=True):
@@ -378,8 +393,8 @@ class MerchantRefund(wire.Refund, frozen=True):
 
 
 class StatusChanged(msgspec.Struct, frozen=True):
-    from_status: str | None
-    to_status: str
+    from_status: wire.Status | None
+    to_status: wire.Status
     actor: str
     note: str
     created_at: datetime

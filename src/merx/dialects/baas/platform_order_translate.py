@@ -41,10 +41,9 @@ def _order(found: orders.Order, base: str) -> dict[str, Any]:
 
 
 def _change(found: orders.HistoryEntry) -> goods.StatusChanged:
-    before = None if found.from_status is None else found.from_status.value
-    return goods.StatusChanged(
-        before, found.to_status.value, found.actor.partition(":")[0], found.note, second(found.created_at)
-    )
+    before = None if found.from_status is None else translate.ORDER_STATUS[found.from_status]
+    after = translate.ORDER_STATUS[found.to_status]
+    return goods.StatusChanged(before, after, found.actor.partition(":")[0], found.note, second(found.created_at))
 
 
 def _payment(found: Payment) -> goods.MerchantPayment:

@@ -7,6 +7,7 @@ from litestar.types import ControllerRouterHandler
 from merx.core.coupons import service as coupons
 from merx.core.customers import service as customers
 from merx.core.customers.model import CustomerPatch
+from merx.core.erasure import service as erasure
 from merx.core.orders import service as orders
 from merx.core.orders.model import OrderQuery, Status
 from merx.core.tenants import rules as tenant_rules
@@ -106,7 +107,7 @@ async def add_refund(
     return sold.order_detail(refunded, request.rt.settings.public_url)
 
 
-@order_routes.post("/orders/{order:str}/payments/", "orders:write")
+@order_routes.post("/orders/{order:str}/payments/", "orders:write", errors=(502,))
 async def mark_paid(request: MerxRequest, order: str, data: goods.MarkPaid | None = None) -> goods.MerchantOrderDetail:
     """Notes that cash was handed over or the transfer has come. Providers report their own payments."""
     paid = await orders.mark_paid(request.rt, request.ctx, _order(order))
@@ -199,6 +200,21 @@ async def change_customer(request: MerxRequest, customer: str, data: goods.Custo
     return shown.customer(await customers.update(request.rt, request.ctx, _customer(customer), patch))
 
 
+@customer_routes.delete("/customers/{customer:str}/", erasure.PERMISSION, asks=goods.Erasing, status_code=202)
+async def erase_customer(request: MerxRequest, customer: str) -> goods.MerchantCustomer:
+    """Erases a customer: everything personal, in their orders too; amounts and numbers stay. They are signed out and
+    nothing is mailed to them from now on. Final at `erase_at`, in three days; until then `restore/` takes it back.
+    400 `orders_open` while an order is not done with: paid and delivered, cancelled or refunded."""
+    at_once = request.ask(goods.Erasing).at_once
+    return shown.customer(await erasure.request(request.rt, request.ctx, _customer(customer), at_once=at_once))
+
+
+@customer_routes.post("/customers/{customer:str}/restore/", erasure.PERMISSION, status_code=200)
+async def restore_customer(request: MerxRequest, customer: str) -> goods.MerchantCustomer:
+    """Takes back that a customer is erased, as long as it is not final. They may sign in again."""
+    return shown.customer(await erasure.take_back(request.rt, request.ctx, _customer(customer)))
+
+
 def _customer(text: str) -> CustomerId:
     return CustomerId(in_path("cus", text, "customer"))
 
@@ -219,4 +235,6 @@ ROUTES: list[ControllerRouterHandler] = [
     list_customers,
     get_customer,
     change_customer,
+    erase_customer,
+    restore_customer,
 ]

@@ -59,10 +59,7 @@ def _credential_field(name: str) -> str:
 async def list_shipping_methods(request: MerxRequest) -> Listing[shop.ShippingMethod]:
     """Lists the ways to send an order; the settings' flat rate comes first."""
     rows, kept = await _shipping(request)
-    standard = ShippingMethod(
-        STANDARD, "Standard", kept.flat_shipping_minor, kept.free_shipping_threshold_minor, kept.shipping_enabled
-    )
-    found = [shown.shipping_method(one, kept.currency) for one in (standard, *rows)]
+    found = [shown.shipping_method(one, kept.currency) for one in (_standard(kept), *rows)]
     return Listing(len(found), None, None, found)
 
 
@@ -87,7 +84,7 @@ async def add_shipping_method(request: MerxRequest, data: shop.NewShippingMethod
 async def get_shipping_method(request: MerxRequest, code: str) -> shop.ShippingMethod:
     """One shipping method."""
     rows, kept = await _shipping(request)
-    return shown.shipping_method(_method(rows, code), kept.currency)
+    return shown.shipping_method(_method([_standard(kept), *rows], code), kept.currency)
 
 
 @settings_routes.patch("/shipping-methods/{code:str}/", "settings:write")
@@ -118,6 +115,12 @@ async def remove_shipping_method(request: MerxRequest, code: str) -> None:
 
 async def _shipping(request: MerxRequest) -> tuple[list[ShippingMethod], ShopSettings]:
     return await shipping.all_methods(request.rt, request.ctx), await tenants.get_settings(request.rt, request.ctx)
+
+
+def _standard(kept: ShopSettings) -> ShippingMethod:
+    return ShippingMethod(
+        STANDARD, "Standard", kept.flat_shipping_minor, kept.free_shipping_threshold_minor, kept.shipping_enabled
+    )
 
 
 def _method(rows: list[ShippingMethod], code: str) -> ShippingMethod:

@@ -308,4 +308,6 @@ def customer(found: Customer) -> goods.MerchantCustomer:
         found.status,
         found.registered,
         second(found.updated_at),
+        None if found.erase_at is None else second(found.erase_at),
+        None if found.erased_at is None else second(found.erased_at),
     )

@@ -18,6 +18,7 @@ from merx.dialects.baas import translate, wire
 from merx.dialects.baas.errors import asked_for
 from merx.dialects.baas.store_door import shop, shopper, signing_in, signing_up
 from merx.edge.app import MerxRequest
+from merx.kernel.errors import Invalid
 
 Email = Annotated[str, Meta(max_length=254)]
 Password = Annotated[str, Meta(max_length=1000)]
@@ -78,7 +79,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     customer: wire.Customer
 
 
-@post("/auth/register/", guards=[shop], tags=["Accounts"])
+@post("/auth/register/", guards=[shop], at_host=True, tags=["Accounts"])
 async def register(request: MerxRequest, data: Register) -> SignedIn:
     """Opens an account at this shop and signs in."""
     await signing_up(request)
@@ -94,17 +95,17 @@ async def register(request: MerxRequest, data: Register) -> SignedIn:
         return _signed_in(await customers.register(request.rt, request.shop, wanted))
 
 
-@post("/auth/login/", status_code=200, guards=[shop], tags=["Accounts"])
+@post("/auth/login/", status_code=200, guards=[shop], at_host=True, tags=["Accounts"])
 async def login(request: MerxRequest, data: Login) -> SignedIn:
     """Signs a customer in."""
     async with signing_in(request, data.email):
         return _signed_in(await customers.sign_in(request.rt, request.shop, data.email, data.password))
 
 
-@post("/auth/token/refresh/", status_code=200, public=True, tags=["Accounts"])
+@post("/auth/token/refresh/", status_code=200, public=True, tags=["Accounts"], errors=(401, 403))
 async def refresh(request: MerxRequest, data: Refresh) -> Tokens:
-    """New tokens for a refresh token, which works once."""
-    found = await auth.refresh(request.rt, data.refresh)
+    """New tokens for a refresh token of this shop, which works once."""
+    found = await auth.refresh(request.rt, data.refresh, request.door)
     return Tokens(found.access, found.refresh, found.token_type, found.expires_in)
 
 
@@ -129,7 +130,7 @@ class ResetConfirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: Password
 
 
-@post("/auth/password-reset/", status_code=202, guards=[shop], tags=["Accounts"])
+@post("/auth/password-reset/", status_code=202, guards=[shop], at_host=True, tags=["Accounts"])
 async def ask_reset(request: MerxRequest, data: ResetRequest) -> ResetAsked:
     """Sends a link to choose a new password, if the shop has an account with this e-mail.
 
@@ -138,7 +139,7 @@ async def ask_reset(request: MerxRequest, data: ResetRequest) -> ResetAsked:
     return ResetAsked()
 
 
-@post("/auth/password-reset/confirm/", status_code=204, guards=[shop], tags=["Accounts"])
+@post("/auth/password-reset/confirm/", status_code=204, guards=[shop], at_host=True, tags=["Accounts"])
 async def confirm_reset(request: MerxRequest, data: ResetConfirm) -> None:
     """Sets the new password with the token of such a link and ends the customer's sessions. The token works once."""
     await recovery.reset_password(request.rt, data.token, data.password, shop=request.shop.tenant)
@@ -165,7 +166,7 @@ async def change_me(request: MerxRequest, data: ProfileChanges) -> wire.Customer
 @post("/me/password/", status_code=204, guards=[shopper], tags=["Accounts"])
 async def change_password(request: MerxRequest, data: PasswordChange) -> None:
     """Changes the password and ends the customer's other sessions."""
-    async with signing_in(request, str(request.ctx.customer_id())):
+    async with signing_in(request, f"password/{request.ctx.customer_id()}", Invalid):
         await customers.change_password(request.rt, request.ctx, data.current_password, data.password)
 
 

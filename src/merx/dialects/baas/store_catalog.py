@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from litestar import get
 from litestar.types import ControllerRouterHandler
@@ -18,7 +18,7 @@ from merx.kernel import ids
 from merx.kernel.ids import ProductId
 
 PRODUCTS = "/api/store/products/"
-_parts = Fragments(translate.product)
+_parts, _details = Fragments(translate.product), Fragments(translate.product_detail)
 
 SORTS = {
     "price_asc": Sort.PRICE_ASC,
@@ -60,15 +60,15 @@ async def list_products(request: MerxRequest) -> wire.ProductPage:
     return wire.ProductPage(found.total, following, preceding, [_parts.of(one, base) for one in found.items])
 
 
-@get("/products/{product:str}/", tags=["Products"])
-async def get_product(request: MerxRequest, product: str) -> wire.ProductDetail:
+@get("/products/{product:str}/", tags=["Products"], answers=wire.ProductDetail)
+async def get_product(request: MerxRequest, product: str) -> Any:
     """One product, by its id or its slug."""
     ident = ids.decode("prod", product)
     if ident is None:
         found = await catalog.get_product_by_slug(request.rt, request.ctx, product)
     else:
         found = await catalog.get_product(request.rt, request.ctx, ProductId(ident))
-    return translate.product_detail(found.product, request.rt.settings.public_url)
+    return _details.of(found.product, request.rt.settings.public_url)
 
 
 @get("/categories/", tags=["Products"])

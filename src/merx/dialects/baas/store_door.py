@@ -14,11 +14,8 @@ from litestar.handlers import BaseRouteHandler
 from merx.core.auth.model import WrongPassword
 from merx.core.cart.model import Owner
 from merx.edge.app import MerxRequest
-from merx.edge.client import address_bucket
 from merx.edge.visit import visit_of
-
-SIGN_INS, SIGN_IN_SECONDS = 10, 300
-SIGN_UPS, SIGN_UP_SECONDS = 60, 60
+from merx.kernel.errors import Unauthenticated
 
 
 async def shopper(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -30,6 +27,8 @@ async def shop(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
     """Anybody, where the host or a key names the shop."""
     visit = visit_of(connection.scope)
     if visit.shop is None:
+        if visit.denied is None and visit.ctx is None:  # "Sign in" would be no help to who is just doing that
+            raise Unauthenticated("Which shop? Use its own address, or send one of its API keys.")
         visit.caller()
 
 
@@ -38,16 +37,16 @@ def owner(request: MerxRequest) -> Owner:
     return Owner(customer_id=request.ctx.customer_id())
 
 
-def signing_in(request: MerxRequest, email: str) -> AbstractAsyncContextManager[None]:
-    """One attempt at this account from this address; only those that fail count."""
+def signing_in(
+    request: MerxRequest, account: str, failure: type[Exception] = WrongPassword
+) -> AbstractAsyncContextManager[None]:
+    """One attempt at the password of this shop's account from this address; only those that fail count."""
     visit = request.visit
     assert visit.limiter is not None
-    account = request.rt.vault.digest(f"{request.shop.tenant.hex}/{email.strip().lower()}").hex()[:24]
-    bucket = f"signin:{account}:{address_bucket(visit.address)}"
-    return visit.limiter.attempt(bucket, SIGN_INS, SIGN_IN_SECONDS, WrongPassword)
+    return visit.limiter.sign_in(f"{request.shop.tenant.hex}/{account}", visit.address, failure)
 
 
 async def signing_up(request: MerxRequest) -> None:
     visit = request.visit
     assert visit.limiter is not None
-    await visit.limiter.spend(f"signup:{address_bucket(visit.address)}", SIGN_UPS, SIGN_UP_SECONDS)
+    await visit.limiter.sign_up(visit.address)

@@ -43,11 +43,12 @@ class ListOrders(wire.Paging, frozen=True, kw_only=True):
     status: wire.Status | None = None
 
 
-@post("/checkout/", guards=[shopper], tags=["Orders"], errors=(402,))
+@post("/checkout/", guards=[shopper], tags=["Orders"], errors=(402, 502))
 async def check_out(request: MerxRequest, data: Checkout) -> wire.OrderDetail:
     """Makes the cart an order.
 
-    Sent again, it gives the same order: there is one order a cart."""
+    The same sent again gives the same order. Anything else then finds an empty cart, or, while the order waits at a
+    payment page, takes its place."""
     wanted = CheckoutRequest(
         owner=owner(request),
         payment_method=data.payment_method,

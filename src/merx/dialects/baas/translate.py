@@ -25,7 +25,7 @@ from merx.kernel.errors import Invalid, NotFound
 
 MAX_OFFSET = 1_000_000
 
-_ORDER_STATUS: dict[orders.Status, wire.Status] = {
+ORDER_STATUS: dict[orders.Status, wire.Status] = {
     orders.Status.PENDING: "pending",
     orders.Status.CONFIRMED: "confirmed",
     orders.Status.PROCESSING: "processing",
@@ -35,7 +35,7 @@ _ORDER_STATUS: dict[orders.Status, wire.Status] = {
     orders.Status.REFUNDED: "cancelled",
 }
 CORE_STATUSES: dict[wire.Status, tuple[orders.Status, ...]] = {
-    said: tuple(core for core, word in _ORDER_STATUS.items() if word == said) for said in _ORDER_STATUS.values()
+    said: tuple(core for core, word in ORDER_STATUS.items() if word == said) for said in ORDER_STATUS.values()
 }
 """Which of the core's states each of the document's words stands for."""
 _ATTEMPT: dict[Attempt, wire.Attempt] = {
@@ -192,7 +192,7 @@ def order(found: orders.Order, base: str) -> wire.Order:
     return wire.Order(
         id=ids.encode("ord", found.id),
         order_number=found.label,
-        status=_ORDER_STATUS[found.status],
+        status=ORDER_STATUS[found.status],
         payment_status=found.payment_status.value,
         items=[_order_item(line, found.currency, base) for line in found.lines],
         shipping_address=_address(found.shipping_address),
@@ -281,7 +281,9 @@ def address(given: wire.Address) -> orders.Address:
 
 def payment(found: Payment) -> wire.Payment:
     url = found.url if _ATTEMPT[found.status] == "pending" else None
-    return wire.Payment(ids.encode("pay", found.id), _ATTEMPT[found.status], found.method, found.amount.text(), url)
+    status, amount = _ATTEMPT[found.status], found.amount.text()
+    window = None if found.window is None else wire.Window(**asdict(found.window))
+    return wire.Payment(ids.encode("pay", found.id), status, found.method, amount, url, window)
 
 
 def shipment(found: orders.Shipment) -> wire.Shipment:

@@ -177,14 +177,25 @@ class OrderItem(msgspec.Struct, frozen=True):
     total_price: str
 
 
+class Window(msgspec.Struct, frozen=True):
+    """In the words of Razorpay's script; `amount` in the currency's smallest unit."""
+
+    key: str
+    order_id: str
+    amount: int
+    currency: str
+
+
 class Payment(msgspec.Struct, frozen=True):
-    """`url`: the payment page to send the shopper to, where there is one."""
+    """`url`: the payment page to send the shopper to, where there is one. `window`: what Razorpay's script is opened
+    with, where the shop is paid by it."""
 
     id: str
     status: Attempt
     method: str
     amount: str
     url: str | None
+    window: Window | None
 
 
 class Shipment(msgspec.Struct, frozen=True):

@@ -37,14 +37,18 @@ async def login(request: MerxRequest, data: wire.Credentials) -> wire.Tokens:
         return _tokens((await auth.sign_in(request.rt, data.email, data.password, source="commerce")).tokens)
 
 
-@post("/auth/refresh", operation_id="refresh", status_code=200, public=True, tags=["Auth"], refuses=_REFUSES)
+@post(
+    "/auth/refresh", operation_id="refresh", status_code=200, public=True, tags=["Auth"], refuses=(*_REFUSES, 403, 404)
+)
 async def refresh(request: MerxRequest, data: wire.RefreshRequest) -> wire.Tokens:
     """Gives new tokens for a refresh token, which is used up by it.
 
     Within ten seconds, and while its successor is unused, the same token gives the same successor again, so that a lost
     answer or a second tab is no harm. Later, a used token ends the whole session.
+
+    At a shop's own host, or with its API key, only that shop's tokens are known.
     """
-    return _tokens(await auth.refresh(request.rt, data.refresh_token))
+    return _tokens(await auth.refresh(request.rt, data.refresh_token, request.door))
 
 
 @delete(

@@ -65,12 +65,13 @@ async def create_order(request: MerxRequest, data: wire.OrderCreate) -> Response
     Prices, shipping and tax are the shop's. Paid by card, it holds its stock for a while, and `payment.url` is where
     the shopper pays.
     """
-    made = await checkout.place(request.rt, request.ctx, _checkout(request.ctx, data))
+    wanted = _checkout(request.ctx, data, request.headers.get("idempotency-key"))
+    made = await checkout.place(request.rt, request.ctx, wanted)
     shown = translate.placed(made, request.rt.settings.public_url)
     return reply(shown, 201, {"Location": f"/commerce/v2/orders/{shown.id}"})
 
 
-def _checkout(ctx: Ctx, data: wire.OrderCreate) -> CheckoutRequest:
+def _checkout(ctx: Ctx, data: wire.OrderCreate, key: str | None) -> CheckoutRequest:
     shopper = ctx.actor is ActorKind.CUSTOMER
     if shopper and data.customer is not None:
         raise Invalid("An order is its shopper's own; leave this out.", field="customer")
@@ -88,6 +89,7 @@ def _checkout(ctx: Ctx, data: wire.OrderCreate) -> CheckoutRequest:
         billing_address=translate.address(data.billing_address),
         coupon_code=data.coupon_code,
         notes=data.notes,
+        key=key,
     )
 
 

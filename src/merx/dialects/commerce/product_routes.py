@@ -59,6 +59,7 @@ async def list_products(request: MerxRequest) -> wire.ProductList:
         ProductQuery(
             search=asked.search,
             category=asked.category,
+            among=() if asked.category is None else wire.CATEGORIES,
             active=None if asked.active is None and ctx.may("products:read") else asked.active is not False,
             sort=None if by is None else SORTS[by, asked.order or "asc"],
             limit=asked.page_size,

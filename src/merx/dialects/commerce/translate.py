@@ -245,6 +245,7 @@ def _payment(found: Payment) -> wire.Payment:
         method=found.method,
         amount=found.amount.number(),
         url=found.url if status == "pending" else None,
+        window=None if found.window is None else wire.Window(**asdict(found.window)),
     )
 
 

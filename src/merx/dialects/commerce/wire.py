@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from merx.core.cart.model import MAX_LINES, MAX_QUANTITY
 from merx.core.catalog.model import MAX_DESCRIPTION, MAX_IMAGES, MAX_NAME, MAX_SKU, MAX_VARIANTS
 from merx.core.inventory.model import MAX_ON_HAND
+from merx.edge.body import BLANK, SAID
 
 CATEGORIES = ("footwear", "apparel", "accessories", "electronics", "home")
 SORTS = ("name", "price", "stock", "createdAt")
@@ -35,23 +36,34 @@ Attempt = Literal["pending", "authorized", "paid", "failed", "cancelled"]
 Method = Literal["card", "cod", "bank_transfer", "manual"]
 RefundStatus = Literal["pending", "succeeded", "failed"]
 
-# Written out, because Python and JavaScript do not agree on what \s is.
-_BLANK = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-_LINE = r"^[^\u0000-\u001f]*$"
-_WORD = rf"^[^\u0000-\u001f]*[^{_BLANK}][^\u0000-\u001f]*$"  # a line that is not blank
-_TEXT = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f]*$"
-_ANY = r"^[^\u0000]*$"
-_PATH = rf"[^{_BLANK}\\]*"
-_URL = rf"^(https?://[^/\\@?#{_BLANK}]+([/?#]{_PATH})?|/([^/\\{_BLANK}]{_PATH})?)$"
-_LABEL = rf"[^@.{_BLANK}]{{1,63}}"
-_EMAIL = rf"^[^@{_BLANK}]{{1,64}}@{_LABEL}(\.{_LABEL}){{1,8}}$"
+_PATH = rf"[^{BLANK}\\]*"
+_LABEL = rf"[^@.{BLANK}]{{1,63}}"
+
+
+def _as(pattern: str, said: str) -> dict[str, Any]:
+    """What Meta takes: the pattern, and what people are told where a text is not like that."""
+    return {"pattern": pattern, "extra": {SAID: said}}
+
+
+_LINE = _as(r"^[^\u0000-\u001f]*$", "Must be one line, without control characters.")
+_WORD = _as(
+    rf"^[^\u0000-\u001f]*[^{BLANK}][^\u0000-\u001f]*$",
+    "Must be one line that is not blank, without control characters.",
+)
+_TEXT = _as(r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f]*$", "Must be text, without control characters.")
+_ANY = _as(r"^[^\u0000]*$", "The character U+0000 is not allowed.")
+_URL = _as(
+    rf"^(https?://[^/\\@?#{BLANK}]+([/?#]{_PATH})?|/([^/\\{BLANK}]{_PATH})?)$",
+    "Must be an address that begins with https://, http:// or a single /, without blanks.",
+)
+_EMAIL = _as(rf"^[^@{BLANK}]{{1,64}}@{_LABEL}(\.{_LABEL}){{1,8}}$", "Enter a valid email address.")
 _NUMBER = {"minimum": 0, "maximum": 10_000_000_000_000}
 
 Price = Annotated[Decimal, Meta(extra_json_schema=_NUMBER, description="In main units, with the currency's decimals")]
 Stock = Annotated[int, Meta(ge=0, le=MAX_ON_HAND, description="Pieces that can be sold now")]
-Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=_WORD)]
-Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION, pattern=_TEXT)]
-Sku = Annotated[str, Meta(max_length=MAX_SKU, pattern=_LINE)]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, **_WORD)]
+Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION, **_TEXT)]
+Sku = Annotated[str, Meta(max_length=MAX_SKU, **_LINE)]
 Money = Annotated[Decimal, Meta(description="In main units of the currency beside it")]
 
 
@@ -80,12 +92,12 @@ class Problem(Shown, frozen=True, kw_only=True):
 
 # ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────────
 class Credentials(Sent, frozen=True, kw_only=True):
-    email: Annotated[str, Meta(min_length=1, max_length=254, pattern=_ANY, examples=["owner@example.com"])]
-    password: Annotated[str, Meta(min_length=1, max_length=128, pattern=_ANY)]
+    email: Annotated[str, Meta(min_length=1, max_length=254, **_ANY, examples=["owner@example.com"])]
+    password: Annotated[str, Meta(min_length=1, max_length=128, **_ANY)]
 
 
 class RefreshRequest(Sent, frozen=True, kw_only=True):
-    refresh_token: Annotated[str, Meta(min_length=1, max_length=200, pattern=_ANY)]
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=1024, **_ANY)]
 
 
 class Tokens(Shown, frozen=True, kw_only=True):
@@ -113,10 +125,10 @@ class Pagination(Shown, frozen=True, kw_only=True):
 # ── Products ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 class ListProducts(Paging, frozen=True, kw_only=True):
     search: Annotated[
-        Annotated[str, Meta(max_length=255, pattern=_LINE)] | None,
+        Annotated[str, Meta(max_length=255, **_LINE)] | None,
         Meta(description="Words of name and description: whole, begun, or nearly so"),
     ] = None
-    category: Annotated[Category | None, Meta(description="Products of this category and those below it")] = None
+    category: Annotated[Category | None, Meta(description="Products that are shown with this category")] = None
     active: Annotated[bool | None, Meta(description="Whether it is for sale; what is not takes products:read")] = None
     sort: Annotated[
         SortField | None, Meta(description="By what; without it the newest first, or with a search the best match")
@@ -169,12 +181,12 @@ class ProductList(Shown, frozen=True, kw_only=True):
 
 
 class ImageBody(Sent, frozen=True, kw_only=True):
-    url: Annotated[str, Meta(max_length=2048, pattern=_URL, description="http://, https:// or a path of this host")]
-    alt: Annotated[str, Meta(max_length=500, pattern=_LINE)] = ""
+    url: Annotated[str, Meta(max_length=2048, **_URL, description="http://, https:// or a path of this host")]
+    alt: Annotated[str, Meta(max_length=500, **_LINE)] = ""
 
 
-OptionName = Annotated[str, Meta(min_length=1, max_length=50, pattern=_WORD)]
-OptionValue = Annotated[str, Meta(min_length=1, max_length=100, pattern=_WORD)]
+OptionName = Annotated[str, Meta(min_length=1, max_length=50, **_WORD)]
+OptionValue = Annotated[str, Meta(min_length=1, max_length=100, **_WORD)]
 
 
 class VariantBody(Sent, frozen=True, kw_only=True):
@@ -183,7 +195,7 @@ class VariantBody(Sent, frozen=True, kw_only=True):
 
     id: UUID | UnsetType = UNSET
     sku: Sku | UnsetType = UNSET
-    title: Annotated[str, Meta(max_length=MAX_NAME, pattern=_LINE)] | UnsetType = UNSET
+    title: Annotated[str, Meta(max_length=MAX_NAME, **_LINE)] | UnsetType = UNSET
     options: Annotated[dict[OptionName, OptionValue], Meta(max_length=5)] | UnsetType = UNSET
     price: Price | UnsetType = UNSET
     compare_at_price: Price | UnsetType = UNSET
@@ -243,20 +255,20 @@ class OrderItemBody(Sent, frozen=True, kw_only=True):
 
 
 class AddressBody(Sent, frozen=True, kw_only=True):
-    line1: Annotated[str, Meta(min_length=1, max_length=255, pattern=_WORD)]
-    city: Annotated[str, Meta(min_length=1, max_length=100, pattern=_WORD)]
-    country: Annotated[str, Meta(min_length=2, max_length=64, pattern=_WORD, description="A name or an ISO 3166 code")]
-    line2: Annotated[str, Meta(max_length=255, pattern=_LINE)] = ""
-    state: Annotated[str, Meta(max_length=100, pattern=_LINE)] = ""
-    postal_code: Annotated[str, Meta(max_length=32, pattern=_LINE)] = ""
-    name: Annotated[str, Meta(max_length=255, pattern=_LINE)] = ""
-    phone: Annotated[str, Meta(max_length=32, pattern=_LINE)] = ""
+    line1: Annotated[str, Meta(min_length=1, max_length=255, **_WORD)]
+    city: Annotated[str, Meta(min_length=1, max_length=100, **_WORD)]
+    country: Annotated[str, Meta(min_length=2, max_length=64, **_WORD, description="A name or an ISO 3166 code")]
+    line2: Annotated[str, Meta(max_length=255, **_LINE)] = ""
+    state: Annotated[str, Meta(max_length=100, **_LINE)] = ""
+    postal_code: Annotated[str, Meta(max_length=32, **_LINE)] = ""
+    name: Annotated[str, Meta(max_length=255, **_LINE)] = ""
+    phone: Annotated[str, Meta(max_length=32, **_LINE)] = ""
 
 
 class CustomerBody(Sent, frozen=True, kw_only=True):
-    email: Annotated[str, Meta(max_length=254, pattern=_EMAIL)]
-    name: Annotated[str, Meta(max_length=255, pattern=_LINE)] = ""
-    phone: Annotated[str, Meta(max_length=32, pattern=_LINE)] | None = None
+    email: Annotated[str, Meta(max_length=254, **_EMAIL)]
+    name: Annotated[str, Meta(max_length=255, **_LINE)] = ""
+    phone: Annotated[str, Meta(max_length=32, **_LINE)] | None = None
 
 
 class OrderCreate(Sent, frozen=True, kw_only=True):
@@ -266,10 +278,10 @@ class OrderCreate(Sent, frozen=True, kw_only=True):
     items: Annotated[list[OrderItemBody], Meta(min_length=1, max_length=MAX_LINES)]
     shipping_address: AddressBody | None = None
     billing_address: AddressBody | None = None
-    shipping_method: Annotated[str, Meta(min_length=1, max_length=64, pattern=_ANY)] | None = None
+    shipping_method: Annotated[str, Meta(min_length=1, max_length=64, **_ANY)] | None = None
     payment_method: Method = "card"
-    coupon_code: Annotated[str, Meta(min_length=1, max_length=64, pattern=_ANY)] | None = None
-    notes: Annotated[str, Meta(max_length=2000, pattern=_ANY)] = ""
+    coupon_code: Annotated[str, Meta(min_length=1, max_length=64, **_ANY)] | None = None
+    notes: Annotated[str, Meta(max_length=2000, **_ANY)] = ""
     customer: CustomerBody | None = None
 
 
@@ -310,14 +322,25 @@ class Customer(Shown, frozen=True, kw_only=True):
     phone: str | None
 
 
+class Window(msgspec.Struct, frozen=True):
+    """In the words of Razorpay's script; `amount` in the currency's smallest unit."""
+
+    key: str
+    order_id: str
+    amount: int
+    currency: str
+
+
 class Payment(Shown, frozen=True, kw_only=True):
-    """The latest attempt to pay. `url`: the payment page to send the shopper to, where there is one."""
+    """The latest attempt to pay. `url`: the payment page to send the shopper to, where there is one. `window`: what
+    Razorpay's script is opened with, where the shop is paid by it."""
 
     id: UUID
     status: Attempt
     method: str
     amount: Money
     url: str | None
+    window: Window | None
 
 
 class Shipment(Shown, frozen=True, kw_only=True):

@@ -40,6 +40,11 @@ _SAID = {
     Kind.UPSTREAM: "The payment provider gave no usable answer.",
     Kind.INTERNAL: "Something went wrong on the server.",
 }
+_SAID_OF = {
+    "https_required": "This API is spoken over HTTPS only.",
+    "invalid_credentials": "Signing in failed.",
+}
+"""Where no access token is at fault."""
 NOT_FOUND = "resource_not_found"
 
 _CALLED = {"offset": "page", "buyer": "customer", "product": "product_id", "variant": "variant_id"}
@@ -53,7 +58,7 @@ def render(request: MerxRequest, error: MerxError) -> Response[Any]:
         body = SessionError(details)
     else:
         code = NOT_FOUND if error.kind is Kind.NOT_FOUND else error.code
-        body = Error(Fault(code, _SAID[error.kind], details))
+        body = Error(Fault(code, _SAID_OF.get(code) or _SAID[error.kind], details))
     return MerxResponse(encode(body), status_code=status, media_type="application/json")
 
 

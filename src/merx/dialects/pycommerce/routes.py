@@ -108,10 +108,12 @@ async def list_products(request: MerxRequest) -> MerxResponse:
         in_stock=asked.in_stock,
         limit=limit,
         offset=offset,
+        tree=True,
     )
     found = await catalog.list_products(request.rt, request.ctx, wanted)
     filters = wire.ProductFilters(asked.category, asked.min_price, asked.max_price, asked.in_stock)
-    shown = [translate.product(one) for one in found.items]
+    categories = translate.categorizer(found.tree)
+    shown = [translate.product(one, categories(one)) for one in found.items]
     return _listed(wire.Products(shown, asked.tenant, len(shown), filters), found.total)
 
 
@@ -161,7 +163,8 @@ async def create_order(request: MerxRequest, data: wire.NewOrder) -> wire.OrderC
     `/stripe-demo/create-checkout-session-json` opens."""
     ctx = await reach.by_id(request.rt, request.ctx, TenantId(data.tenant_id))
     shopper = ctx.customer_id() if ctx.actor is ActorKind.CUSTOMER else None
-    placed = await checkout.place(request.rt, ctx, translate.wanted(data, shopper))
+    wanted = translate.wanted(data, shopper, request.headers.get("idempotency-key"))
+    placed = await checkout.place(request.rt, ctx, wanted)
     return wire.OrderCreated(placed.order.id, translate.ORDER_STATUS[placed.order.status], "Order created successfully")
 
 

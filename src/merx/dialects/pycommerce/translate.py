@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from msgspec import UNSET
 
 from merx.core.cart.model import Item
 from merx.core.catalog import model as catalog
+from merx.core.catalog.tree import Tree
 from merx.core.checkout.model import Buyer, CheckoutRequest, Claimed
 from merx.core.orders import model as orders
 from merx.core.tenants.model import Tenant
@@ -30,6 +32,8 @@ ORDER_STATUS: dict[orders.Status, wire.Status] = {
     orders.Status.REFUNDED: "refunded",
 }
 CORE_STATUS = {said: core for core, said in ORDER_STATUS.items()}
+EXPRESS = "express"
+"""A shipping method that this API's document names: it is taken in every shop."""
 _PAYMENT_METHOD = {"card": "credit_card"}
 _CORE_PAYMENT_METHOD = {"credit_card": "card"}
 
@@ -52,7 +56,17 @@ def tenant(rt: Runtime, found: Tenant) -> wire.Tenant:
     return wire.Tenant(found.id, found.name, found.slug, domain, found.active)
 
 
-def product(found: catalog.Product) -> wire.Product:
+def categorizer(tree: Iterable[catalog.Category]) -> Callable[[catalog.Product], list[str]]:
+    """The names of the categories a product is found by: those it was put into, and those above them."""
+    known = Tree(tree, datetime.now(UTC))
+
+    def names(found: catalog.Product) -> list[str]:
+        return list(dict.fromkeys(one.name for one in known.with_those_above(found.categories)))
+
+    return names
+
+
+def product(found: catalog.Product, categories: list[str]) -> wire.Product:
     return wire.Product(
         id=found.id,
         name=found.name,
@@ -60,7 +74,7 @@ def product(found: catalog.Product) -> wire.Product:
         price=found.price.number(),
         sku=found.sku,
         stock=found.available,
-        categories=[category.name for category in found.categories],
+        categories=categories,
     )
 
 
@@ -128,8 +142,8 @@ def _address(found: orders.Address | None) -> wire.OrderAddress | None:
     return wire.OrderAddress(found.line1, found.line2, found.city, found.state, found.postal_code, found.country)
 
 
-def wanted(data: wire.NewOrder, shopper: CustomerId | None) -> CheckoutRequest:
-    """`shopper`: who is signed in, and so whose order it is."""
+def wanted(data: wire.NewOrder, shopper: CustomerId | None, key: str | None) -> CheckoutRequest:
+    """`shopper`: who is signed in, and so whose order it is; `key`: the request's idempotency key."""
     return CheckoutRequest(
         items=tuple(
             Item(ProductId(one.product_id), one.quantity, None if one.variant_id is None else VariantId(one.variant_id))
@@ -139,9 +153,11 @@ def wanted(data: wire.NewOrder, shopper: CustomerId | None) -> CheckoutRequest:
         buyer=Buyer(data.customer.email.strip(), data.customer.name.strip(), data.customer.phone or None),
         payment_method=_CORE_PAYMENT_METHOD.get(data.payment_method, data.payment_method),
         shipping_method=data.shipping_method,
+        shipping_words=(EXPRESS,),
         shipping_address=_given(data.shipping_address),
         billing_address=None if data.billing_address is None else _given(data.billing_address),
         notes=data.notes,
+        key=key,
     )
 
 

@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from merx.core.cart.model import MAX_LINES, MAX_QUANTITY
 from merx.core.checkout.model import MAX_NOTES
+from merx.edge.body import WRITTEN
 
 MAX_LISTED = 1000
 """The document knows no pages: a list holds everything up to this, and says in X-Total-Count how much there is."""
@@ -87,7 +88,8 @@ class ListCategories(msgspec.Struct, frozen=True, kw_only=True):
 
 # ── Catalogue ────────────────────────────────────────────────────────────────────────────────────────────────────────
 class Product(msgspec.Struct, frozen=True):
-    """`price` is the lowest of its variants and `stock` what can be bought now over all of them."""
+    """`price` is the lowest of its variants and `stock` what can be bought now over all of them. `categories` holds
+    those above the ones it was put into as well: all that it is found by."""
 
     id: UUID
     name: str
@@ -160,9 +162,9 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    line1: Annotated[str, Meta(min_length=1, max_length=255)]
-    city: Annotated[str, Meta(min_length=1, max_length=100)]
-    country: Annotated[str, Meta(min_length=2, max_length=64, description="A name or an ISO 3166 code")]
+    line1: Annotated[str, Meta(min_length=1, max_length=255, **WRITTEN)]
+    city: Annotated[str, Meta(min_length=1, max_length=100, **WRITTEN)]
+    country: Annotated[str, Meta(min_length=2, max_length=64, **WRITTEN, description="A name or an ISO 3166 code")]
     line2: Annotated[str, Meta(max_length=255)] = ""
     state: Annotated[str, Meta(max_length=100)] = ""
     postal_code: Annotated[str, Meta(max_length=32)] = ""
@@ -217,7 +219,7 @@ class Buyer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Becomes the shop's customer, found again by e-mail. A shopper who is signed in stays who they are; this is then
     how the order reaches them."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=255)]
+    name: Annotated[str, Meta(min_length=1, max_length=255, **WRITTEN)]
     email: Annotated[str, Meta(min_length=3, max_length=254)]
     phone: Annotated[str, Meta(max_length=32)] | None = None
 
@@ -256,7 +258,7 @@ class SessionItem(msgspec.Struct, frozen=True):
     numbers_only: ClassVar[bool] = True
 
     id: Annotated[str, Meta(min_length=1, max_length=255)]
-    name: Annotated[str, Meta(min_length=1, max_length=255)]
+    name: Annotated[str, Meta(min_length=1, max_length=255, **WRITTEN)]
     price: Decimal
     quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
 

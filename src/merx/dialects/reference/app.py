@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from merx.core.auth.model import SCOPES
+from merx.core.auth.model import DELEGABLE
 from merx.dialects.reference import routes
 from merx.dialects.reference.errors import render
 from merx.dialects.reference.wire import Error
@@ -47,11 +47,11 @@ DIALECT = Dialect(
                     "authorizationUrl": "/oauth/authorize",
                     "tokenUrl": "/oauth/token",
                     "refreshUrl": "/oauth/token",
-                    "scopes": {scope: scope for scope in sorted(SCOPES)},
+                    "scopes": {scope: scope for scope in sorted(DELEGABLE)},
                 },
                 "clientCredentials": {
                     "tokenUrl": "/oauth/token",
-                    "scopes": {scope: scope for scope in sorted(SCOPES)},
+                    "scopes": {scope: scope for scope in sorted(DELEGABLE)},
                 },
             },
         },

@@ -54,6 +54,22 @@ _TYPES = {
     "body": "object",
 }
 """What is no string."""
+_BODY, _KEY = "body (object)", "Idempotency-Key (header)"
+_ABOUT = {
+    "malformed_json": _BODY,
+    "duplicate_key": _BODY,
+    "too_deep": _BODY,
+    "missing_body": _BODY,
+    "incomplete_body": _BODY,
+    "payload_too_large": _BODY,
+    "unsupported_media_type": "Content-Type (header)",
+    "method_not_allowed": "Allow (header)",
+    "ambiguous_credentials": "Authorization (header)",
+    "idempotency_key_malformed": _KEY,
+    "idempotency_key_reused": _KEY,
+    "idempotency_in_progress": _KEY,
+}
+"""What is about no one field."""
 _NAMED = {
     Kind.UNAUTHENTICATED: "Authorization (header)",
     Kind.LIMITED: "Retry-After (header)",
@@ -98,7 +114,7 @@ def _sentence(field: str, said: str) -> str:
 def _about(request: MerxRequest, error: MerxError) -> str:
     if "scope" in error.facts:
         return f"{error.facts['scope']} (scope)"
-    return _NAMED.get(error.kind) or f"{request.visit.id} (X-Request-Id)"
+    return _ABOUT.get(error.code) or _NAMED.get(error.kind) or f"{request.visit.id} (X-Request-Id)"
 
 
 def _declined(error: MerxError) -> Fault:

@@ -98,7 +98,8 @@ async def create_order(request: MerxRequest, data: wire.NewOrder) -> wire.Order:
     Prices, shipping and tax are the shop's. It waits for a payment half an hour, and is cancelled after that. Needs
     `checkout:write`, and `orders:write` to order for somebody else."""
     try:
-        made = await checkout.place(request.rt, request.ctx, translate.wanted(data))
+        wanted = translate.wanted(data, request.headers.get("idempotency-key"))
+        made = await checkout.place(request.rt, request.ctx, wanted)
     except NotFound as missing:
         if missing.field == "customer_id":
             raise translate.unknown_user() from None
@@ -162,7 +163,10 @@ async def send_notification(request: MerxRequest, data: wire.NewNotification) ->
 async def get_notification(request: MerxRequest) -> wire.Notification:
     """Tells what became of a notification. Needs `notifications:read` or `notifications:send`."""
     ident = NotificationId(_named(request, "notificationId", translate.NOTIFICATION, "notification"))
-    return translate.notification(await notifications.get(request.rt, request.ctx, ident))
+    try:
+        return translate.notification(await notifications.get(request.rt, request.ctx, ident))
+    except NotFound as missing:
+        raise NotFound(missing.what, field="notificationId") from None
 
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

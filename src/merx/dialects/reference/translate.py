@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
+from urllib.parse import quote
 
 from msgspec import UNSET
 
-from merx.core.activity.model import Entry, Level
+from merx.core.activity.model import Level
 from merx.core.cart.model import Item
 from merx.core.catalog import model as catalog
 from merx.core.checkout.model import CheckoutRequest, Placed
@@ -18,6 +20,7 @@ from merx.core.notifications import model as notifications
 from merx.core.orders import model as orders
 from merx.core.payments.model import Status as Attempt
 from merx.dialects.reference import wire
+from merx.edge.logs import redact
 from merx.kernel import ids
 from merx.kernel.context import ActorKind
 from merx.kernel.errors import Invalid
@@ -60,8 +63,8 @@ def product(found: catalog.Product) -> wire.Product:
 
 
 # ── Orders and payments ──────────────────────────────────────────────────────────────────────────────────────────────
-def wanted(data: wire.NewOrder) -> CheckoutRequest:
-    """An order that waits for its payment to be sent."""
+def wanted(data: wire.NewOrder, key: str | None) -> CheckoutRequest:
+    """An order that waits for its payment to be sent. `key`: the request's idempotency key."""
     customer = ids.decode(USER, data.user_id)
     if customer is None:
         raise unknown_user()
@@ -71,6 +74,7 @@ def wanted(data: wire.NewOrder) -> CheckoutRequest:
         customer_id=CustomerId(customer),
         payment_method="card",
         pay_later=True,
+        key=key,
         shipping_address=orders.Address(
             line1=sent_to.street, city=sent_to.city, postal_code=sent_to.zip_code, country=sent_to.country
         ),
@@ -174,29 +178,40 @@ def end(moment: datetime | None, written: str | None) -> datetime | None:
     return moment + timedelta(days=1, seconds=-1)
 
 
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _in_one_line(text: str) -> str:
+    """An address is anybody's to make up, and a log is read in terminals: what would begin a line there, or turn or
+    colour one, is written as it was in the address."""
+    return _UNSEEN.sub(lambda found: quote(found[0]), text)
+
+
 def log_entry(found: Named) -> wire.LogEntry:
-    entry = found.entry
-    prefix, kind = _CALLERS.get(entry.actor, ("", ""))
-    ident = ids.encode(prefix, entry.actor_id) if prefix and entry.actor_id is not None else None
+    entry, of = found.entry, found.entry.kind
+    prefix, called = _CALLERS.get(of.actor, ("", ""))
+    ident = ids.encode(prefix, of.actor_id) if prefix and of.actor_id is not None else None
     return wire.LogEntry(
         timestamp=entry.at,
-        level=entry.level.value,
-        message=f"{_who(kind, found.name or ident)} accessed {_endpoint(entry)} endpoint.",
+        level=of.level.value,
+        message=_in_one_line(f"{_who(called, found.name, ident)} accessed {_endpoint(of.path)} endpoint."),
         user_id=ident,
-        ip_address=entry.address,
-        method=entry.method,
-        path=entry.path,
-        status=entry.status,
+        ip_address=of.address,
+        method=of.method,
+        path=_in_one_line(of.path),
+        status=of.status,
         duration_ms=entry.milliseconds,
-        api=entry.dialect,
+        api=of.dialect,
         request_id=entry.request_id,
     )
 
 
-def _who(kind: str, name: str | None) -> str:
-    return f"{kind} '{name}'" if kind and name else "Somebody"
+def _who(called: str, name: str | None, ident: str | None) -> str:
+    """Some call themselves, or a key, by an address or by what is a secret somewhere."""
+    named = ident if name is None else redact(name)
+    return f"{called} '{named}'" if called and named else "Somebody"
 
 
-def _endpoint(entry: Entry) -> str:
+def _endpoint(path: str) -> str:
     """This API's own addresses as its document writes them, those of the others whole."""
-    return entry.path.removeprefix(OWN_PREFIX) if entry.path.startswith(f"{OWN_PREFIX}/") else entry.path
+    return path.removeprefix(OWN_PREFIX) if path.startswith(f"{OWN_PREFIX}/") else path

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from merx.core.cart.model import MAX_LINES, MAX_QUANTITY
 from merx.core.checkout.model import MAX_TOKEN
 from merx.core.notifications.model import MAX_EMAIL_TEXT, MAX_SUBJECT
+from merx.edge.body import SAID, WRITTEN
 
 MAX_OFFSET = 1_000_000
 
@@ -96,10 +97,10 @@ class NewItem(Sent, frozen=True, kw_only=True):
 
 
 class Address(Sent, frozen=True, kw_only=True):
-    street: Annotated[str, Meta(min_length=1, max_length=255)]
-    city: Annotated[str, Meta(min_length=1, max_length=100)]
-    zip_code: Annotated[str, Meta(min_length=1, max_length=32)]
-    country: Annotated[str, Meta(min_length=2, max_length=64, description="A name or an ISO 3166 code")]
+    street: Annotated[str, Meta(min_length=1, max_length=255, **WRITTEN)]
+    city: Annotated[str, Meta(min_length=1, max_length=100, **WRITTEN)]
+    zip_code: Annotated[str, Meta(min_length=1, max_length=32, **WRITTEN)]
+    country: Annotated[str, Meta(min_length=2, max_length=64, **WRITTEN, description="A name or an ISO 3166 code")]
 
 
 class NewOrder(Sent, frozen=True, kw_only=True):
@@ -147,7 +148,15 @@ class Order(Shown, frozen=True, kw_only=True):
 # ── Payments ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 class NewPayment(Sent, frozen=True, kw_only=True):
     order_id: Ident
-    payment_method_id: Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN, pattern="^[ -~]+$")]
+    payment_method_id: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_TOKEN,
+            pattern="^[ -~]+$",
+            extra={SAID: "Must be ASCII characters, on one line."},
+        ),
+    ]
     amount: Annotated[Decimal, Meta(description="What the order owes, in main units")]
     currency: Annotated[str, Meta(min_length=3, max_length=3, description="The order's, as ISO 4217 has it")]
 

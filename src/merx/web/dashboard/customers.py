@@ -1,4 +1,5 @@
-"""Customers: the list with its search, one customer with their orders and totals, switching an account off and on."""
+"""Customers: the list with its search, one customer with their orders and totals, switching an account off and on,
+erasing one and taking that back."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from msgspec import UNSET
 
 from merx.core.customers import service as customers
 from merx.core.customers.model import CustomerPatch, CustomerStatus
+from merx.core.erasure import service as erasure
 from merx.core.orders import people
 from merx.core.orders.people import Acquaintance
 from merx.kernel import ids
@@ -86,6 +88,7 @@ def _shown(request: PageRequest, found: Acquaintance, form: Form, doing: str) ->
         calls=[
             baas("GET", f"/customers/{spelled}/"),
             baas("PATCH", f"/customers/{spelled}/", '{"status": "inactive"}'),
+            baas("DELETE", f"/customers/{spelled}/"),
             commerce("GET", f"/users/{found.customer.id}"),
         ],
     )
@@ -110,6 +113,28 @@ async def switch(request: PageRequest, customer: str) -> Page:
     return await _change(request, wanted, form, CustomerPatch(status=UNSET if status is None else status), "")
 
 
+@post("/customers/{customer:str}/erase", needs=erasure.PERMISSION)
+async def erase(request: PageRequest, customer: str) -> Page:
+    form, wanted = await Form.read(request), CustomerId(ident(customer, "customer"))
+    try:
+        await erasure.request(request.rt, request.ctx, wanted, at_once=form.flag("at_once"))
+    except MerxError as wrong:
+        form.refused(wrong)
+        return _shown(request, await people.acquaintance(request.rt, request.ctx, wanted), form, "erase")
+    return redirect(request, f"{LIST}/{wanted}", said="The customer is being erased.")
+
+
+@post("/customers/{customer:str}/restore", needs=erasure.PERMISSION)
+async def restore(request: PageRequest, customer: str) -> Page:
+    form, wanted = await Form.read(request), CustomerId(ident(customer, "customer"))
+    try:
+        after = await erasure.take_back(request.rt, request.ctx, wanted)
+    except MerxError as wrong:
+        form.refused(wrong)
+        return _shown(request, await people.acquaintance(request.rt, request.ctx, wanted), form, "")
+    return redirect(request, f"{LIST}/{wanted}", said=f"{after.name or after.email} stays a customer.")
+
+
 async def _change(request: PageRequest, wanted: CustomerId, form: Form, patch: CustomerPatch, doing: str) -> Page:
     try:
         after = await customers.update(request.rt, request.ctx, wanted, patch)
@@ -125,4 +150,4 @@ async def _change(request: PageRequest, wanted: CustomerId, form: Form, patch: C
     return redirect(request, f"{LIST}/{wanted}", said=said)
 
 
-ROUTES = [customer_list, customer_page, change, switch]
+ROUTES = [customer_list, customer_page, change, switch, erase, restore]

@@ -15,6 +15,7 @@ from merx.kernel.errors import Invalid, MerxError
 from merx.kernel.ids import ProductId
 from merx.web.dashboard.desk import baas, commerce, ident
 from merx.web.forms import Form
+from merx.web.once import once
 from merx.web.pages import Page, PageRequest, redirect, render
 from merx.web.paging import SIZE, asked, paging
 
@@ -117,7 +118,11 @@ async def _done(request: PageRequest, form: Form, action: str, chosen: list[Prod
             raise Invalid("Choose a category.", field="category")
         return await many.categorize(rt, ctx, chosen, category[-1])
     if action == "reprice":
-        return await many.reprice(rt, ctx, chosen, _percent(form.text("percent")), form.flag("compare"))
+        percent = _percent(form.text("percent"))
+        async with once(request, form) as first:
+            if not first:
+                return Changed(tuple(chosen), ())
+            return await many.reprice(rt, request.ctx, chosen, percent, form.flag("compare"))
     raise Invalid("There is no such action.", field="action")
 
 

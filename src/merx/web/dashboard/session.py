@@ -7,7 +7,6 @@ from litestar import get, post
 from merx.core.auth import browsers
 from merx.core.auth import service as auth
 from merx.core.recovery import service as recovery
-from merx.edge.client import address_bucket
 from merx.edge.limits import Limiter
 from merx.kernel.errors import Kind, MerxError
 from merx.web.face import PUBLIC, SIGNED_IN
@@ -15,7 +14,6 @@ from merx.web.forms import Form
 from merx.web.pages import Page, PageRequest, inside, redirect, render
 
 HOME = "/dashboard"
-SIGN_UPS_A_MINUTE = 60
 CURRENCIES = (
     ("USD", "US dollar"), ("EUR", "Euro"), ("GBP", "British pound"), ("INR", "Indian rupee"), ("JPY", "Japanese yen"),
     ("AUD", "Australian dollar"), ("BRL", "Brazilian real"), ("CAD", "Canadian dollar"), ("CHF", "Swiss franc"),
@@ -68,7 +66,7 @@ async def sign_up(request: PageRequest) -> Page:
         form.text("last_name"), form.text("currency") or "USD",
     )  # fmt: skip
     try:
-        await _limiter(request).spend(f"signup:{address_bucket(request.visit.address)}", SIGN_UPS_A_MINUTE, 60)
+        await _limiter(request).sign_up(request.visit.address)
         made = await auth.register(request.rt, wanted, source="dashboard")
     except MerxError as wrong:
         return render(request, "session/sign_up.html", form=form.refused(wrong), currencies=CURRENCIES)

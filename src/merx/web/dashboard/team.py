@@ -28,6 +28,7 @@ PERMISSIONS = {
     "payments:write": "Take payments",
     "customers:read": "See customers",
     "customers:write": "Change customers, switch accounts off",
+    "customers:erase": "Erase customers for good",
     "users:read": "Look people up by the Reference API",
     "coupons:read": "See discounts",
     "coupons:write": "Make and change discounts",

@@ -1,5 +1,6 @@
 """What people see: a sign-in for the shop a program asks about, and the page that asks them. The request stays in the
-address; the forms carry the visitor's token and the answer. Nobody is sent anywhere that the core has not verified."""
+address; the forms carry the visitor's token and the answer. Nobody is sent anywhere that the core has not verified, and
+only members of the client's shop are sent there at all: everybody else signs in, or is told what is wrong."""
 
 from __future__ import annotations
 
@@ -30,20 +31,13 @@ async def show(request: PageRequest) -> Page:
 async def other_account(request: PageRequest) -> Page:
     """The same for somebody who wants to be somebody else."""
     asked = _request(request)
-    try:
-        found = await grants.begin_authorization(request.rt, None, asked)
-    except (UnknownTarget, GrantRefused) as wrong:
-        return _refused(request, asked, wrong)
-    return _sign_in(request, asked, found, Form())
+    return _sign_in(request, asked, await grants.begin_authorization(request.rt, None, asked), Form())
 
 
 @post("/sign-in", needs=PUBLIC, status_code=200)
 async def sign_in(request: PageRequest) -> Page:
     form, asked = await Form.read(request), _request(request)
-    try:
-        found = await grants.begin_authorization(request.rt, None, asked)
-    except (UnknownTarget, GrantRefused) as wrong:
-        return _refused(request, asked, wrong)
+    found = await grants.begin_authorization(request.rt, None, asked)
     email, limiter = form.text("email"), request.visit.limiter
     assert limiter is not None
     try:
@@ -61,28 +55,29 @@ async def sign_in(request: PageRequest) -> Page:
 
 @post("/authorize", needs=PUBLIC, status_code=200)
 async def answer(request: PageRequest) -> Page:
-    """The member's yes or no; both go to the client."""
+    """The member's yes or no; both go to the client. Whoever is no member is asked to sign in."""
     form, asked, ctx = await Form.read(request), _request(request), request.visit.ctx
+    again = redirect(request, f"/oauth/authorize?{_query(request)}")
     if ctx is None:
-        return redirect(request, f"/oauth/authorize?{_query(request)}")
+        return again
     try:
-        if form.value("answer") != "allow":
-            await grants.begin_authorization(request.rt, ctx, asked)
-            raise GrantRefused("access_denied", "The member said no.")
-        code = await grants.approve(request.rt, ctx, asked)
+        if form.value("answer") == "allow":
+            return _return(request, asked, {"code": await grants.approve(request.rt, ctx, asked)})
+        if (await grants.begin_authorization(request.rt, ctx, asked)).member is None:
+            return again
+        raise GrantRefused("access_denied", "The member said no.")
     except Forbidden:
-        return redirect(request, f"/oauth/authorize?{_query(request)}")
-    except (UnknownTarget, GrantRefused) as wrong:
-        return _refused(request, asked, wrong)
-    return _return(request, asked, {"code": code})
+        return again
+    except GrantRefused as wrong:
+        return _return(request, asked, wire.error_body(wrong))
 
 
 async def _show(request: PageRequest, form: Form) -> Page:
     asked = _request(request)
     try:
         found = await grants.begin_authorization(request.rt, request.visit.ctx, asked)
-    except (UnknownTarget, GrantRefused) as wrong:
-        return _refused(request, asked, wrong)
+    except GrantRefused as wrong:
+        return _return(request, asked, wire.error_body(wrong))
     if found.member is None:
         if request.visit.ctx is not None:
             form.summary.append(f"You have signed in, but not as somebody of the team of {found.shop.name}.")
@@ -124,9 +119,8 @@ def _source(uri: str) -> str:
 
 
 def _request(request: PageRequest) -> AuthorizationRequest:
-    """Raises UnknownTarget where not even the client can be read: two addresses to return to are none."""
     try:
-        return wire.authorization_request(wire.parameters(request.scope["query_string"]))
+        return wire.authorization_request(request.scope["query_string"])
     except GrantRefused as wrong:
         raise UnknownTarget(
             f"The program that sent you here asks in a way that can't be read. {wrong.message}"
@@ -135,13 +129,6 @@ def _request(request: PageRequest) -> AuthorizationRequest:
 
 def _query(request: PageRequest) -> str:
     return request.scope["query_string"].decode("latin-1")
-
-
-def _refused(request: PageRequest, asked: AuthorizationRequest, wrong: UnknownTarget | GrantRefused) -> Page:
-    """The client is told where its address has been verified; otherwise only the person is."""
-    if isinstance(wrong, UnknownTarget):
-        raise wrong
-    return _return(request, asked, wire.error_body(wrong))
 
 
 def _return(request: PageRequest, asked: AuthorizationRequest, said: Mapping[str, str]) -> Page:

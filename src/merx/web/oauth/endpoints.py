@@ -9,9 +9,11 @@ from hashlib import blake2b
 from typing import Any
 
 from litestar.types import ASGIApp
+from msgspec.structs import replace
 
 from merx.core.auth import grants
 from merx.core.auth.model import ClientProof, Given, GrantRefused, InvalidClient
+from merx.core.tenants import service as tenants
 from merx.edge.app import encode
 from merx.edge.client import address_bucket
 from merx.edge.credentials import refuse_repeated
@@ -20,6 +22,7 @@ from merx.edge.idempotency import read_body
 from merx.edge.limits import Limiter
 from merx.edge.visit import Visit, visit_of
 from merx.kernel.errors import MerxError
+from merx.kernel.ids import TenantId
 from merx.runtime import Runtime
 from merx.web.oauth import wire
 
@@ -57,12 +60,12 @@ class Endpoints:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         visit = visit_of(scope)
-        visit.dialect, visit.route, visit.rt = "oauth", scope["path"], self._rt
+        visit.dialect, visit.rt = "oauth", self._rt
         try:
             status, body, headers = await self._serve(scope, receive, visit)
         except Exception as wrong:
             error = visit.error = as_error(wrong, visit.id)
-            status, body, headers = _refusal(error, b"authorization" in visit.headers)
+            status, body, headers = _refusal(error)
         content = b"" if body is None else encode(body)
         sent = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content)), *headers]
         await send({"type": "http.response.start", "status": status, "headers": sent})
@@ -73,6 +76,7 @@ class Endpoints:
         takes = "GET, HEAD, OPTIONS" if path == wire.METADATA else "POST, OPTIONS"
         if path != wire.METADATA and path not in self._posts:
             raise HttpError(404, "not_found", "There is nothing at this address.")
+        visit.route = path
         if method not in takes.split(", "):
             raise HttpError(405, "method_not_allowed", f"This address takes {takes}.", headers={"Allow": takes})
         if method == "OPTIONS":
@@ -94,11 +98,21 @@ class Endpoints:
         call, ceiling = self._posts[path]
         address = address_bucket(visit.address)
         await self._limiter.spend(f"oauth:{address}", ANY_CLIENT_A_MINUTE, 60)
-        proof = wire.proof(visit.headers.get(b"authorization"), given)
+        proof = replace(wire.proof(visit.headers.get(b"authorization"), given), at=await self._door(visit))
         client = blake2b(proof.client_id.encode("utf-8", "replace"), digest_size=16).hexdigest()
         await self._limiter.spend(f"oauth:{path}:{client}:{address}", ceiling, 60)
         async with self._limiter.attempt(f"oauth:{client}:{address}", FAILURES, FAILURES_SECONDS, InvalidClient):
             return await call(proof, given)
+
+    async def _door(self, visit: Visit) -> TenantId | None:
+        """The shop whose host it is. A domain that nobody registered is another name of the installation's own."""
+        if visit.host_slug is None:
+            shop = None if visit.host_domain is None else await tenants.find_by_domain(self._rt, visit.host_domain)
+            return None if shop is None else shop.id
+        shop = await tenants.find_by_slug(self._rt, visit.host_slug)
+        if shop is None:
+            raise InvalidClient
+        return shop.id
 
     async def _token(self, proof: ClientProof, given: Mapping[str, str]) -> Answer:
         rt = self._rt
@@ -154,12 +168,12 @@ def _shown(given: Given) -> dict[str, Any]:
     return shown if given.refresh is None else {**shown, "refresh_token": given.refresh}
 
 
-def _refusal(error: MerxError, sent_header: bool) -> tuple[int, Answer, list[Header]]:
+def _refusal(error: MerxError) -> tuple[int, Answer, list[Header]]:
     status, headers = wire.status_of(error), [*OPEN, *FRESH]
     if isinstance(error, HttpError):
         headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after))
-    if status == 401 and sent_header:
+    if status == 401:  # never without a challenge (RFC 9110, 15.5.2), in whatever way the client tried
         headers.append((b"www-authenticate", b'Basic realm="merx", charset="UTF-8"'))
     return status, wire.error_body(error), headers

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from merx.core.auth.model import (
     DELEGABLE,
@@ -23,30 +24,45 @@ from merx.kernel.errors import Kind, MerxError
 MAX_FIELDS = 50
 FORM = "application/x-www-form-urlencoded"
 METADATA = "/.well-known/oauth-authorization-server"
+_ASKED = tuple(name for name in AuthorizationRequest.__struct_fields__ if name != "fault")
 _UNSAID = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 _STATUS = {Kind.UNAUTHENTICATED: 401, Kind.LIMITED: 429, Kind.BUSY: 503, Kind.CONFLICT: 503, Kind.UPSTREAM: 503}
 
 
 def parameters(raw: bytes) -> dict[str, str]:
-    """Each at most once (RFC 6749, 3.1 and 3.2); an empty one counts as left out. Raises GrantRefused."""
+    """Each at most once (RFC 6749, 3.1 and 3.2); an empty one counts as left out. Raises GrantRefused, or Repeated."""
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
         raise GrantRefused("invalid_request", "The parameters can't be read.") from None
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if "\0" in value or "\0" in name:
-            raise GrantRefused("invalid_request", "The character U+0000 is not allowed.")
-        if name in found:
-            raise GrantRefused("invalid_request", f"The parameter {name[:60]} is given more than once.")
-        found[name] = value
-    return {name: value for name, value in found.items() if value}
+    if any("\0" in value or "\0" in name for name, value in pairs):
+        raise GrantRefused("invalid_request", "The character U+0000 is not allowed.")
+    counts = Counter(name for name, _ in pairs)
+    found = {name: value for name, value in pairs if value and counts[name] == 1}
+    if len(counts) < len(pairs):
+        raise Repeated(next(name for name, count in counts.items() if count > 1), found)
+    return found
 
 
-def authorization_request(given: Mapping[str, str]) -> AuthorizationRequest:
-    return AuthorizationRequest(
-        **{name: given[name] for name in AuthorizationRequest.__struct_fields__ if name in given}
-    )
+class Repeated(GrantRefused):
+    """`once`: the other parameters."""
+
+    def __init__(self, name: str, once: Mapping[str, str]) -> None:
+        super().__init__("invalid_request", f"The parameter {name[:60]} is given more than once.")
+        self.once = once
+
+
+def authorization_request(raw: bytes) -> AuthorizationRequest:
+    """What a browser comes with. Raises GrantRefused where not even the client and its address can be read: two
+    addresses to return to are none."""
+    fault = ""
+    try:
+        given: Mapping[str, str] = parameters(raw)
+    except Repeated as wrong:
+        given, fault = wrong.once, wrong.message
+        if "client_id" not in given or "redirect_uri" not in given:
+            raise
+    return AuthorizationRequest(**{name: given[name] for name in _ASKED if name in given}, fault=fault)
 
 
 def proof(authorization: bytes | None, given: Mapping[str, str]) -> ClientProof:
@@ -93,7 +109,8 @@ def error_body(error: MerxError) -> dict[str, str]:
 def returning(redirect_uri: str, answer: Iterable[tuple[str, str]]) -> str:
     """The client's own address with the answer added to whatever query it has. To be called with verified ones only."""
     added = urlencode([(name, value) for name, value in answer if value])
-    return f"{redirect_uri}{'&' if urlsplit(redirect_uri).query else '?'}{added}"
+    before = "" if redirect_uri.endswith(("?", "&")) else "&" if "?" in redirect_uri else "?"
+    return f"{redirect_uri}{before}{added}"
 
 
 def metadata(issuer: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ SCOPE_WORDS: Mapping[str, str] = {
     "payments:write": "Charge orders",
     "customers:read": "See customers and their addresses",
     "customers:write": "Change customers",
+    "customers:erase": "Erase customers and what is known of them, for good",
     "users:read": "See the list of users",
     "coupons:read": "See coupons",
     "coupons:write": "Create and change coupons",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
+
+from merx.kernel.ids import encode
 
 Schemas = Mapping[str, Any]
 
@@ -62,6 +65,46 @@ ERRORS: Mapping[str, Any] = {
     },
 }  # fmt: skip
 """Errors as the dialects spell them; a test holds them against the documents' schemas."""
+
+
+_ID = UUID("01a10c4e-7b3a-7c21-9f5e-2d1b8f6a4c03")
+_PREFIXES: Mapping[str, Mapping[str, str]] = {
+    "baas": {
+        "item": "item", "cart": "cart", "shipment": "ship", "payment": "pay", "refund": "ref", "variant": "var",
+        "image": "img", "movement": "mov", "product": "prod", "order": "ord", "customer": "cus", "buyer": "cus",
+        "coupon": "cpn", "webhook": "wh", "delivery": "dlv", "event": "evt", "key": "key", "tenant": "ten",
+        "message": "ntf", "entry": "ntf",
+    },
+    "reference": {"product": "prod", "order": "ord", "payment": "pay", "user": "usr", "notification": "ntf"},
+}  # fmt: skip
+"""How a dialect's own ids begin, by a word of the schema's name."""
+
+_CALLED: Mapping[str, Mapping[str, str]] = {
+    "category": {"name": "Footwear", "slug": "footwear", "description": "Made to walk in."},
+    "tenant": {"name": "My Store", "slug": "mystore"},
+    "settings": {"name": "My Store"},
+    "key": {"name": "Website"},
+    "client": {"name": "Reports"},
+    "shipping": {"name": "Express"},
+}
+
+
+def particular(schemas: Schemas, dialect: str) -> Schemas:
+    """The same, with examples where a property's own name does not tell what is in it: ids that begin with a word, and
+    the names of what is no product."""
+    prefixes = _PREFIXES.get(dialect, {})
+    found = {}
+    for name, schema in schemas.items():
+        said = dict(next((one for word, one in _CALLED.items() if word in name.lower()), {}))
+        prefix = next((one for word, one in prefixes.items() if word in name.lower()), None)
+        if prefix is not None and resolved(schema.get("properties", {}).get("id", {}), schemas).get("type") == "string":
+            said["id"] = encode(prefix, _ID)
+        properties = {
+            one: {**held, "examples": [said[one]]} if one in said and "examples" not in held else held
+            for one, held in schema.get("properties", {}).items()
+        }
+        found[name] = {**schema, "properties": properties} if said and properties else schema
+    return found
 
 
 def error(dialect: str) -> Any:
@@ -135,7 +178,7 @@ def _by_kind(found: Mapping[str, Any], name: str) -> Any:
         return found.get("default", True)
     if kind == "string":
         if found.get("format") == "uuid" or name == "id":
-            return "01a10c4e-7b3a-7c21-9f5e-2d1b8f6a4c03" if name in ("id", "") else placeholder(name)
+            return str(_ID) if name in ("id", "") else placeholder(name)
         if found.get("default"):
             return found["default"]
         return placeholder(name) if _plain(name).endswith("id") else "…"

@@ -137,10 +137,9 @@ class Api:
             found.append((plan.value, quota.minute, quota.day))
         return found
 
-    @property
+    @cached_property
     def _schemas(self) -> Mapping[str, Any]:
-        schemas: Mapping[str, Any] = self.document["components"]["schemas"]
-        return schemas
+        return examples.particular(self.document["components"]["schemas"], self.name)
 
     def _operations(self) -> Iterator[Operation]:
         server = self.dialect.server

@@ -12,6 +12,7 @@ from merx.web.portal import highlight
 
 _AT = "2026-01-15T10:00:00.000Z"
 _ORDER = "01a10c4e-7b3a-7c21-9f5e-2d1b8f6a4c03"
+_CUSTOMER = "01a10c47-5a0e-7d31-8f44-2b9c6d1e0a57"
 _VARIANT = "01a10c4e-7b3b-7d10-8a4f-6f0e2c9b1d55"
 _FACTS: Mapping[str, Any] = {
     "id": _ORDER,
@@ -67,6 +68,9 @@ EVENTS = (
          _order("refunded", "refunded", refunded="103.61", refund_id="01a10c50-11f2-7e60-9c0d-3b7a5e8f2d14")),
     Told("inventory.low", "A variant has fallen to the shop's threshold.",
          {"id": _VARIANT, "product_id": "01a10c4e-7b3b-7a02-b1c3-94e5d7f80a21", "variant_id": _VARIANT, "stock": 3}),
+    Told("customer.erased", "Nothing personal is left of a customer; erase what you keep of them yourself.",
+         {"id": _CUSTOMER, "customer_id": _CUSTOMER, "asked_at": "2026-03-01T09:30:00.000Z",
+          "final_at": "2026-03-04T09:30:02.000Z"}),
 )  # fmt: skip
 
 _STANDARD = {

@@ -15,10 +15,9 @@ from merx.core.orders import own
 from merx.core.orders import service as orders
 from merx.core.orders.model import OrderQuery
 from merx.core.recovery import service as recovery
-from merx.edge.client import address_bucket
 from merx.kernel import ids
 from merx.kernel.context import ActorKind
-from merx.kernel.errors import MerxError, NotFound
+from merx.kernel.errors import Invalid, MerxError, NotFound
 from merx.kernel.ids import OrderId
 from merx.web import cookies
 from merx.web.face import PUBLIC, SIGNED_IN
@@ -28,7 +27,6 @@ from merx.web.storefront.carting import PERSONAL
 from merx.web.storefront.visiting import CART, guest_token, order_tokens
 
 ORDERS_A_PAGE = 10
-SIGN_UPS, SIGN_UP_SECONDS = 60, 60
 
 
 # ── Coming in ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -65,7 +63,7 @@ async def register_page(request: PageRequest, next: str = "") -> Page:
 async def register(request: PageRequest) -> Page:
     form, visit = await Form.read(request), request.visit
     assert visit.limiter is not None
-    await visit.limiter.spend(f"signup:{address_bucket(visit.address)}", SIGN_UPS, SIGN_UP_SECONDS)
+    await visit.limiter.sign_up(visit.address)
     wanted = NewCustomer(
         email=form.text("email"),
         password=form.value("password"),
@@ -175,8 +173,9 @@ async def profile(request: PageRequest) -> Page:
 async def password(request: PageRequest) -> Page:
     form, visit = await Form.read(request), request.visit
     assert visit.limiter is not None
+    account = f"{request.shop.tenant.hex}/password/{request.ctx.customer_id()}"
     try:
-        async with visit.limiter.sign_in(str(request.ctx.customer_id()), visit.address):
+        async with visit.limiter.sign_in(account, visit.address, Invalid):
             await customers.change_password(
                 request.rt, request.ctx, form.value("current_password"), form.value("password")
             )
