@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merx.edge.answers import Answer, AnswerCache, KeyMemory, etag_of
 from merx.edge.shared import Shared
+from merx.kernel.errors import Busy
 from merx.kernel.ids import TenantId
 
 ONE, TWO = TenantId(UUID(int=1)), TenantId(UUID(int=2))
@@ -52,11 +54,42 @@ async def test_one_computation_for_all_who_ask_meanwhile() -> None:
 
     asking = [asyncio.create_task(cache.compute(ONE, "k", compute)) for _ in range(50)]
     await asyncio.sleep(0)
-    asking[0].cancel()  # the first one hangs up
+    gate.set()
+    assert [found.body for found in await asyncio.gather(*asking)] == [b"x"] * 50 and runs == 1
+    assert cache.get(ONE, "k") is not None and cache.get(TWO, "k") is None
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_whoever_computes_hangs_up_and_another_does_it(waits: bool) -> None:
+    """Once more, whether that takes a while or not; and it goes wrong for all of them alike."""
+    cache, runs, gate = known(Clock()), 0, asyncio.Event()
+
+    async def compute() -> Answer:
+        nonlocal runs
+        runs += 1
+        await gate.wait()
+        if waits and runs == 2:
+            await asyncio.sleep(0)
+        if runs == 3:
+            raise Busy
+        return answer(b"x")
+
+    async def ask(count: int) -> list[asyncio.Task[Answer]]:
+        asking = [asyncio.create_task(cache.compute(ONE, "k", compute)) for _ in range(count)]
+        await asyncio.sleep(0)
+        return asking
+
+    asking = await ask(50)
+    asking[0].cancel()
+    asking[7].cancel()
     gate.set()
     found = await asyncio.gather(*asking, return_exceptions=True)
-    assert runs == 1 and [one.body for one in found[1:] if isinstance(one, Answer)] == [b"x"] * 49
-    assert cache.get(ONE, "k") is not None and cache.get(TWO, "k") is None
+    assert runs == 2 and [one.body for one in found if isinstance(one, Answer)] == [b"x"] * 48
+    gate.clear()
+    asking = await ask(5)
+    gate.set()
+    found = await asyncio.gather(*asking, return_exceptions=True)
+    assert runs == 3 and [type(one) for one in found] == [Busy] * 5
 
 
 async def test_what_was_computed_while_a_change_came_in_is_not_kept() -> None:

@@ -94,7 +94,9 @@ class Crowds(Generic[Key, Value]):
         self._all: WeakKeyDictionary[Database, dict[Hashable, Crowd[Key, Value]]] = WeakKeyDictionary()
 
     def at(self, db: Database, place: Hashable = None) -> Crowd[Key, Value]:
-        crowds = self._all.setdefault(db, {})
+        crowds = self._all.get(db)
+        if crowds is None:
+            crowds = self._all[db] = {}
         crowd = crowds.get(place)
         if crowd is None:
             if len(crowds) >= MOST_CROWDS:

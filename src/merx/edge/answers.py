@@ -58,18 +58,21 @@ class Kept:
         self.used = False
 
 
+class _Abandoned(Exception):
+    """Whoever computed the answer has hung up."""
+
+
 class _Flight:
-    """An answer that is being computed, and who waits for it."""
+    """An answer that is being computed by the first who asked for it, and who else waits for it."""
 
-    __slots__ = ("generation", "loop", "task", "waiting")
+    __slots__ = ("generation", "waiting")
 
-    def __init__(self, generation: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.generation, self.loop = generation, loop
-        self.task: asyncio.Task[None] | None = None  # so that nobody collects it
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
         self.waiting: list[asyncio.Future[Answer]] = []
 
     def landing(self) -> asyncio.Future[Answer]:
-        waiter: asyncio.Future[Answer] = self.loop.create_future()
+        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.waiting.append(waiter)
         return waiter
 
@@ -80,12 +83,8 @@ class _Flight:
 
     def failed(self, wrong: BaseException) -> None:
         for waiter in self.waiting:
-            if waiter.done():
-                continue
-            if isinstance(wrong, Exception):
-                waiter.set_exception(wrong)
-            else:
-                waiter.cancel()  # the process ends
+            if not waiter.done():
+                waiter.set_exception(wrong if isinstance(wrong, Exception) else _Abandoned())
 
 
 class _Shelf:
@@ -115,7 +114,6 @@ class AnswerCache:
         self._shelves: dict[TenantId, _Shelf] = {}
         self._bytes = 0
         self._trusted_until = 0.0
-        self._loop: asyncio.AbstractEventLoop | None = None
         self.hits = self.misses = 0
 
     @property
@@ -146,25 +144,24 @@ class AnswerCache:
         shelf = self._shelf(tenant)
         self._outdated(shelf)
         self.misses += 1
-        flight = shelf.flights.get(key)
-        if flight is None or flight.generation != shelf.generation:
-            if self._loop is None:  # asked for once: to asyncio it is a system call each time
-                self._loop = asyncio.get_running_loop()
-            flight = shelf.flights[key] = _Flight(shelf.generation, self._loop)
-            flight.task = flight.loop.create_task(self._compute(shelf, flight, tenant, key, fn))
-        # Who waits has a future of its own: the first caller's hanging up must not fail those who wait with it.
-        return await flight.landing()
+        while (flight := shelf.flights.get(key)) is not None and flight.generation == shelf.generation:
+            try:
+                return await flight.landing()
+            except _Abandoned:  # one of those who waited with us may have computed it meanwhile
+                if (found := self.get(tenant, key)) is not None:
+                    return found
+                self._outdated(shelf)
+        return await self._compute(shelf, tenant, key, fn)
 
     async def _compute(
-        self, shelf: _Shelf, flight: _Flight, tenant: TenantId, key: Hashable, fn: Callable[[], Awaitable[Answer]]
-    ) -> None:
+        self, shelf: _Shelf, tenant: TenantId, key: Hashable, fn: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        flight = shelf.flights[key] = _Flight(shelf.generation)
         try:
             answer = await fn()
         except BaseException as wrong:
             flight.failed(wrong)
-            if not isinstance(wrong, Exception):
-                raise
-            return
+            raise
         finally:
             if shelf.flights.get(key) is flight:
                 del shelf.flights[key]
@@ -173,6 +170,7 @@ class AnswerCache:
         if unchanged and answer.keepable and self._clock() < self._trusted_until:
             self._keep(shelf, tenant, key, answer)
         flight.landed(answer)
+        return answer
 
     def changed(self, tenant: TenantId) -> None:
         """This process has committed a change of this tenant's catalogue."""

@@ -1,6 +1,7 @@
-"""Owns the shortest way through the edge: a catalogue read whose caller and answer are both in memory. It is decided as
-`Front` decides it, and whatever is out of the ordinary is left to `Front`; but no ASGI scope is built, and what follows
-from the address and the credential alone is worked out once and kept.
+"""Owns the short ways through the edge, of catalogue reads whose caller is in memory. Where the answer is there too, it
+is given at once: no ASGI scope is built, and what follows from the address and the credential alone is worked out once
+and kept. Where it is not, the request is let in here and computed (`edge/computing.py`). Either is decided as `Front`
+decides it, and whatever is out of the ordinary is left to `Front`.
 
 What may change is looked at each time: whether the key still stands, whether the answer is still true, the limits.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import formatdate
 from typing import Any
 
 from merx.core.activity.model import Strip
@@ -18,20 +18,22 @@ from merx.core.auth.model import Credential
 from merx.edge import headers as fixed
 from merx.edge.answers import Answer, Kept
 from merx.edge.app import Quota
+from merx.edge.computing import Computing, dated
 from merx.edge.credentials import presented
 from merx.edge.front import Front, answer_key, full_headers, matches, short_headers
 from merx.edge.gate import counted
-from merx.edge.gateway import Gateway
+from merx.edge.gateway import MAX_IN_FLIGHT, Gateway
 from merx.edge.headers import Header
-from merx.edge.visit import birth, numbered
+from merx.edge.visit import Visit, birth, numbered
 from merx.kernel.errors import MerxError
 
 _MOST = 4096
 """Addresses, and requests byte for byte, that are kept worked out; past that, all are forgotten."""
 _LONGEST = 1024  # bytes of a request that is kept
-_ASIDE = (b"content-length", b"transfer-encoding", b"origin", b"upgrade", b"expect", b"range")
+_ASIDE = frozenset((b"content-length", b"transfer-encoding", b"origin", b"upgrade", b"expect", b"range"))
 """Requests with one of these headers are looked at in full."""
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto")
+_NOTHING: Mapping[str, str] = {}
 
 _START = (
     b"HTTP/1.1 %b\r\ndate: %%b\r\nx-request-id: %%b-%%x\r\nx-ratelimit-limit: %%d\r\nx-ratelimit-remaining: %%d\r\n"
@@ -125,8 +127,6 @@ class AtOnce:
         self._metrics, self._request_log, self._access_log = gateway.metrics, gateway.request_log, gateway.access_log
         self._routes: dict[tuple[Any, ...], _Route] = {}
         self._sent: dict[bytes, _Sent] = {}
-        self._addresses: set[tuple[str, bytes]] = set()
-        self._second, self._date = 0, b""
 
     def repeated(self, raw: bytes, peer: str) -> bytes | None:
         sent = self._sent.get(raw)
@@ -137,17 +137,23 @@ class AtOnce:
             peer, https = self._proxies.of(peer, False, sent.forwarded)
             if https is not route.https:
                 return None
-        return self._answer(route, peer, sent.tag)
+        credential = self._admitted(route)
+        answer = None if credential is None else route.answer(credential)
+        return None if answer is None else self._told(route, answer, peer, sent.tag)
 
-    def parsed(self, path: str, query: bytes, headers: list[Header], peer: str) -> tuple[bytes, _Sent] | None:
+    def parsed(
+        self, path: str, query: bytes, headers: list[Header], peer: str
+    ) -> tuple[bytes, _Sent] | Computing | None:
         front = self._gateway.app_for(path)
-        if not isinstance(front, Front) or not self._asked_before(path, query):
+        if not isinstance(front, Front):
             return None
         given = dict(headers)
-        if len(given) != len(headers) or any(name in given for name in _ASIDE):
+        if len(given) != len(headers) or not _ASIDE.isdisjoint(given):
             return None
-        forwarded = {name.decode(): given[name].decode("latin-1") for name in _FORWARDED if name in given}
-        address, https = self._proxies.of(peer, False, forwarded)
+        forwarded, address, https = _NOTHING, peer, False
+        if not self._direct:
+            forwarded = {name.decode(): given[name].decode("latin-1") for name in _FORWARDED if name in given}
+            address, https = self._proxies.of(peer, False, forwarded)
         if self._only_https and not https:
             return None
         name = (path, query, https, given.get(b"host"), given.get(b"x-api-key"), given.get(b"authorization"))
@@ -155,25 +161,21 @@ class AtOnce:
         route = kept or self._route(front, path, query, https, given)
         if route is None:
             return None
-        sent = _Sent(route, given.get(b"if-none-match"), forwarded)
-        answer = self._answer(route, address, sent.tag)
+        credential = self._admitted(route)
+        if credential is None:
+            return None
+        answer = route.answer(credential)
         if answer is None:
+            return self._computing(route, credential, address, given)
+        tag = given.get(b"if-none-match")
+        told = self._told(route, answer, address, tag)
+        if told is None:
             return None
         if kept is None:
             if len(self._routes) >= _MOST:
                 self._routes.clear()
             self._routes[name] = route
-        return answer, sent
-
-    def _asked_before(self, path: str, query: bytes) -> bool:
-        """What is asked for the first time can't be in memory: it is not worth another look here."""
-        address = path, query
-        if address in self._addresses:
-            return True
-        if len(self._addresses) >= _MOST:
-            self._addresses.clear()
-        self._addresses.add(address)
-        return False
+        return told, _Sent(route, tag, forwarded)
 
     def remember(self, raw: bytes, known: _Sent) -> None:
         if len(raw) <= _LONGEST:
@@ -198,9 +200,8 @@ class AtOnce:
             slug = front.dialect.slug(path) or slug
         return _Route(front, path, scope["query_string"], https, who.key, who.in_query, slug)
 
-    def _answer(self, route: _Route, address: str, tag: bytes | None) -> bytes | None:
-        """The answer, where all it takes is in memory; the request is then counted."""
-        started = time.perf_counter()
+    def _admitted(self, route: _Route) -> Credential | None:
+        """Who is asking, where that is in memory and may be asked here."""
         gate = route.front.gate
         credential = gate.keys.recall(route.secret)
         if credential is None or gate.limiter.shared is not None:
@@ -209,25 +210,39 @@ class AtOnce:
             return None
         if credential is not route.credential and not route.admit(credential):
             return None
-        answer = route.answer(credential)
-        if answer is None or answer.status != 200:
-            return None
-        verdict = gate.limiter.take(*route.quota)
+        return credential
+
+    def _told(self, route: _Route, answer: Answer, address: str, tag: bytes | None) -> bytes | None:
+        """The whole answer; the request is then counted. None: it is one too many."""
+        started = time.perf_counter()
+        verdict = route.front.gate.limiter.take(*route.quota)
         if not verdict.allowed:
             return None
         unchanged = tag is not None and matches(tag, answer.etag)
         begun, number = numbered()
         start = route.start(answer, unchanged)
         now = time.time()
-        told = start % (self._dated(now), begun, number, verdict.limit, verdict.remaining, verdict.reset)
+        told = start % (dated(int(now)), begun, number, verdict.limit, verdict.remaining, verdict.reset)
         self._ended(route, address, 304 if unchanged else 200, number, now, time.perf_counter() - started)
         return told if unchanged else told + answer.body
 
-    def _dated(self, now: float) -> bytes:
-        second = int(now)
-        if second != self._second:
-            self._second, self._date = second, formatdate(second, usegmt=True).encode()
-        return self._date
+    def _computing(
+        self, route: _Route, credential: Credential, address: str, given: Mapping[bytes, bytes]
+    ) -> Computing | None:
+        """The request is let in, and counted. None: it is one too many, or there are too many at once."""
+        if self._metrics.in_flight >= MAX_IN_FLIGHT:
+            return None
+        front, visit = route.front, Visit(given, address, route.https)
+        verdict = front.gate.limiter.take(*route.quota)
+        if not verdict.allowed:
+            return None
+        visit.rt, visit.limiter, visit.dialect = front.gate.rt, front.gate.limiter, front.dialect.name
+        visit.credential, visit.keyed, visit.host_slug = credential, True, route.slug
+        visit.rate, visit.extra = verdict.headers(), route.extra
+        visit.ctx = visit.shop = credential.ctx(
+            now=datetime.now(UTC), source=visit.dialect, request_id=visit.id, address=address
+        )
+        return Computing(self._gateway, front, visit, route.path, route.query, route.in_query)
 
     def _ended(self, route: _Route, address: str, status: int, number: int, now: float, elapsed: float) -> None:
         """What `Gateway.finish` does for every other request."""

@@ -1,5 +1,6 @@
-"""Owns one client's connection: uvicorn's, on httptools' parser, with a short way in front of it. What can be answered
-from memory is answered here, before there is a scope or a task (`edge/at_once.py`); everything else goes uvicorn's way.
+"""Owns one client's connection: uvicorn's, on httptools' parser, with short ways in front of it. What can be answered
+from memory is answered here, before there is a scope or a task (`edge/at_once.py`); what only has to be computed is
+answered in one piece, by a task of its own; everything else goes uvicorn's way.
 
 A request that came before, byte for byte, on whichever connection, is not even parsed again. That is safe because the
 parser stands between two messages at that moment: the same bytes can't be anything but the same request.
@@ -44,6 +45,7 @@ class _Refused(NamedTuple):
         )
 
 
+_LAST = b"\r\nconnection: close\r\n"
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _MALFORMED = bytes(_Refused(b"400 Bad Request", b"This is not an HTTP request that can be read."))
 _UNKNOWN_METHOD = bytes(_Refused(b"501 Not Implemented", b"This method is not known here."))
@@ -51,6 +53,14 @@ _TOO_LARGE = bytes(_Refused(b"431 Request Header Fields Too Large", b"The header
 _ONE_HOST = bytes(
     _Refused(b"400 Bad Request", b"A request names one Host, and since HTTP/1.1 it has to.")
 )  # RFC 9112, 3.2
+
+
+class Computing(Protocol):
+    """A request that was let in, and whose answer takes a while."""
+
+    async def answer(self, scope: Any) -> bytes:
+        """All of it, as it goes over the wire, to be followed by more."""
+        ...
 
 
 class AtOnce(Protocol):
@@ -62,8 +72,9 @@ class AtOnce(Protocol):
 
     def parsed(
         self, path: str, query: bytes, headers: list[tuple[bytes, bytes]], peer: str
-    ) -> tuple[bytes, Any] | None:
-        """The whole answer to this GET, and what `remember` wants to know; None: it takes the long way."""
+    ) -> tuple[bytes, Any] | Computing | None:
+        """The whole answer to this GET, and what `remember` wants to know, or what makes one; None: it takes the long
+        way."""
         ...
 
     def remember(self, raw: bytes, known: Any) -> None:
@@ -117,6 +128,37 @@ class Cycle(RequestResponseCycle):
         else:
             await super().send(message)
             self._outlet.flush()
+
+
+class _NobodyWaits:
+    """For what is told when more of a request's body has come."""
+
+    def set(self) -> None:
+        pass
+
+
+class Whole:
+    """The same where the answer comes in one piece, and no body is read."""
+
+    message_event = _NobodyWaits()
+
+    def __init__(self, connection: Connection, computing: Computing, scope: Any) -> None:
+        self._connection, self._computing, self._scope = connection, computing, scope
+        self.disconnected = self.response_complete = False
+        self.more_body = self.keep_alive = True
+
+    async def run_asgi(self, app: Any) -> None:
+        answer = await self._computing.answer(self._scope)
+        connection = self._connection
+        await connection.flow.drain()
+        self.response_complete = True
+        if not self.disconnected:
+            if not self.keep_alive:
+                answer = answer.replace(b"\r\n", _LAST, 1)
+            connection.transport.write(answer)
+            if not self.keep_alive:
+                connection.transport.close()
+        connection.on_response_complete()
 
 
 class Connection(HttpToolsProtocol):
@@ -212,10 +254,15 @@ class Connection(HttpToolsProtocol):
             path = unquote(path)
         if keep and method == "GET" and self._at_once is not None and self._free():
             found = self._at_once.parsed(path, query, self.headers, self._peer)
-            if found is not None:
+            if isinstance(found, tuple):
                 answer, self._known = found
                 self._used = self.loop.time()
                 self.transport.write(answer)
+                return
+            if found is not None:
+                scope = self._scope(method, version, path, url.path, query)
+                whole = self.cycle = cast("Any", Whole(self, found, scope))
+                self._start_asgi_task(whole, self.app)
                 return
         self._last = not keep
         self._begin_cycle(self._scope(method, version, path, url.path, query), keep)

@@ -20,6 +20,7 @@ from litestar.types import Receive, Scope, Send
 from litestar.utils import normalize_path
 
 from merx.edge.app import Dialect, MerxRequest, MerxResponse, encode, failure
+from merx.edge.headers import Header
 
 _valid_host = lru_cache(1024)(is_valid_host)
 
@@ -64,22 +65,37 @@ class Direct:
         if found is None:
             await self.litestar(scope, receive, send)
             return
-        plan, arguments = found
         request = MerxRequest(scope, receive, send)
-        try:
-            answer = await _answer(plan, request, arguments)
-            if isinstance(answer, bytes):
-                start = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
-            else:
-                answer = await plan.handler.to_response(app=self.litestar, data=answer, request=request)
-        except Exception as wrong:
-            answer = failure(self._dialect, scope, wrong).to_asgi_response(app=None, request=request)
-        if not isinstance(answer, bytes):
+        answer = await self._answer(*found, request)
+        if isinstance(answer, bytes):
+            start = _start(answer)
+            await send({"type": "http.response.start", "status": found[0].handler.status_code, "headers": start})
+            await send({"type": "http.response.body", "body": answer, "more_body": False})
+        else:
             await answer(scope, receive, send)
-            return
-        status = plan.handler.status_code
-        await send({"type": "http.response.start", "status": status, "headers": start})
-        await send({"type": "http.response.body", "body": answer, "more_body": False})
+
+    async def whole(self, scope: Scope, receive: Receive) -> tuple[int, list[Header], bytes]:
+        """The same answer in one piece."""
+        taken = Taken()
+        found = self._find(scope)
+        if found is None:
+            await self.litestar(scope, receive, taken)
+        else:
+            answer = await self._answer(*found, MerxRequest(scope, receive, taken))
+            if isinstance(answer, bytes):
+                return found[0].handler.status_code, _start(answer), answer
+            await answer(scope, receive, taken)
+        return taken.status, taken.headers, taken.body
+
+    async def _answer(self, plan: _Plan, arguments: dict[str, Any], request: MerxRequest) -> Any:
+        """The body of an ordinary answer; of any other what sends it."""
+        try:
+            answer = await _asked(plan, request, arguments)
+            if isinstance(answer, bytes):
+                return answer
+            return await plan.handler.to_response(app=self.litestar, data=answer, request=request)
+        except Exception as wrong:
+            return failure(self._dialect, request.scope, wrong).to_asgi_response(app=None, request=request)
 
     def _find(self, scope: Any) -> tuple[_Plan, dict[str, Any]] | None:
         for name, value in scope["headers"]:
@@ -101,7 +117,32 @@ class Direct:
         return plan, arguments
 
 
-async def _answer(plan: _Plan, request: MerxRequest, arguments: dict[str, Any]) -> Any:
+class Taken:
+    """A `send` that keeps the answer instead of sending it."""
+
+    __slots__ = ("_parts", "headers", "status")
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: list[Header] = []
+        self._parts: list[bytes] = []
+
+    async def __call__(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message["headers"])
+        elif message["type"] == "http.response.body":
+            self._parts.append(message.get("body", b""))
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self._parts)
+
+
+def _start(body: bytes) -> list[Header]:
+    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+
+
+async def _asked(plan: _Plan, request: MerxRequest, arguments: dict[str, Any]) -> Any:
     """What the handler says: the bytes, or what Litestar makes an answer of."""
     for guard in plan.guards:
         if isawaitable(refused := guard(request, plan.handler)):
@@ -118,7 +159,7 @@ async def _answer(plan: _Plan, request: MerxRequest, arguments: dict[str, Any]) 
 
 
 def _ordinary(handler: Any) -> bool:
-    """Whether nothing but what `_answer` does is asked for this handler."""
+    """Whether nothing but what `_asked` does is asked for this handler."""
     if not isinstance(handler, HTTPRouteHandler) or handler.has_sync_callable or handler.cache:
         return False
     taken = handler.parsed_fn_signature.parameters

@@ -92,7 +92,7 @@ class Front:
         if b"content-length" in visit.headers:
             await refuse_too_large(receive, visit.headers[b"content-length"], visit.max_body)
         if from_memory and visit.ctx is not None:
-            return await self._catalogue(scope, receive, send, visit, path, who.in_query)
+            return await _send(send, *await self.read(scope, receive, visit, who.in_query))
         keyed = method in ("POST", "PATCH") and b"idempotency-key" in visit.headers and visit.denied is None
         if keyed and self._routed(path, method):
             return await self._idempotency(self.app, scope, receive, send, visit)
@@ -138,29 +138,32 @@ class Front:
             and "\0" not in path
         )
 
-    async def _catalogue(
-        self, scope: Any, receive: Receive, send: Send, visit: Visit, path: str, in_query: bool
-    ) -> None:
-        ctx = visit.caller()
+    async def read(
+        self, scope: Any, receive: Receive, visit: Visit, in_query: bool
+    ) -> tuple[int, list[fixed.Header], bytes]:
+        """The answer to a catalogue read whose caller is known: its status, headers and body."""
+        ctx, path = visit.caller(), scope["path"]
         key = answer_key(self.dialect, path, scope["query_string"], ctx)
         answer = self.answers.get(ctx.tenant, key)
         if answer is None:
             answer = await self.answers.compute(ctx.tenant, key, lambda: self._run(scope, receive))
         visit.route = answer.route
         if answer.status != 200:
-            return await _send(send, answer.status, list(answer.headers), answer.body)
+            return answer.status, list(answer.headers), answer.body
         seen = visit.headers.get(b"if-none-match")
         if seen is not None and matches(seen, answer.etag):
-            return await _send(send, 304, short_headers(answer, in_query), b"")
-        return await _send(send, 200, full_headers(answer, in_query), answer.body)
+            return 304, short_headers(answer, in_query), b""
+        return 200, full_headers(answer, in_query), answer.body
 
     async def _run(self, scope: Any, receive: Receive) -> Answer:
         """The app's whole answer to this request."""
-        taken = Taken()
-        await self.app(scope, receive, taken)
-        headers = tuple(header for header in taken.headers if header[0] != b"etag")
-        etag = next((value for name, value in taken.headers if name == b"etag"), None) or etag_of(taken.body)
-        return Answer(taken.status, headers, taken.body, etag, scope.get("path_template", ""))
+        status, headers, body = await self.app.whole(scope, receive)
+        etag = next((value for name, value in headers if name == b"etag"), None)
+        if etag is None:
+            etag = etag_of(body)
+        else:
+            headers = [header for header in headers if header[0] != b"etag"]
+        return Answer(status, tuple(headers), body, etag, scope.get("path_template", ""))
 
     # ---- OPTIONS and errors
 
@@ -224,27 +227,6 @@ async def refuse_too_large(receive: Receive, declared: bytes, bound: int) -> Non
                 if not message.get("more_body", False):
                     break
     raise HttpError(413, "payload_too_large", f"The body is larger than {bound >> 20} MiB.")
-
-
-class Taken:
-    """A `send` that keeps the answer instead of sending it."""
-
-    __slots__ = ("_parts", "headers", "status")
-
-    def __init__(self) -> None:
-        self.status = 500
-        self.headers: list[tuple[bytes, bytes]] = []
-        self._parts: list[bytes] = []
-
-    async def __call__(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            self.status, self.headers = message["status"], list(message["headers"])
-        elif message["type"] == "http.response.body":
-            self._parts.append(message.get("body", b""))
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(self._parts)
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -16,6 +16,7 @@ from litestar.types import ASGIApp
 from merx.edge import headers as fixed
 from merx.edge.access_log import AccessLog
 from merx.edge.client import Hosts, Proxies
+from merx.edge.headers import Header
 from merx.edge.metrics import Metrics
 from merx.edge.request_log import RequestLog
 from merx.edge.visit import SCOPE_KEY, Visit
@@ -24,6 +25,7 @@ log = logging.getLogger("merx.edge")
 
 Lifespan = Callable[[Any, Any, Any], Awaitable[None]]
 MAX_IN_FLIGHT = 2000
+HUNG_UP = 499
 SITE_KEY = "merx.site"
 """In the scope: the gateway itself, for a page that asks the APIs beside it."""
 
@@ -67,19 +69,24 @@ class Gateway:
         metrics.in_flight += 1
         try:
             if metrics.in_flight > MAX_IN_FLIGHT:
-                await _plain(outgoing, 503, b'{"error":"overloaded"}', [(b"retry-after", b"1")])
+                await _send(outgoing, *_plain(503, b'{"error":"overloaded"}', (b"retry-after", b"1")))
             else:
                 await self.app_for(path)(scope, receive, outgoing)
         except asyncio.CancelledError:
-            visit.status = visit.status or 499
+            visit.status = visit.status or HUNG_UP
             raise
         except Exception as bug:
-            log.error("unhandled", exc_info=bug, extra={"request_id": visit.id})
+            answer = self.broken(visit, bug)
             if not visit.status:
-                await _plain(outgoing, 500, b'{"error":"internal"}', [])
+                await _send(outgoing, *answer)
         finally:
             metrics.in_flight -= 1
             self.finish(visit, method, path)
+
+    def broken(self, visit: Visit, bug: Exception) -> tuple[int, list[Header], bytes]:
+        """What is left to say where even the answer to a failure failed."""
+        log.error("unhandled", exc_info=bug, extra={"request_id": visit.id})
+        return _plain(500, b'{"error":"internal"}')
 
     def finish(self, visit: Visit, method: str, path: str) -> None:
         """The last thing done for every request, however it was answered."""
@@ -114,12 +121,15 @@ class _Outgoing:
         await self._send(message)
 
 
-async def _plain(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    found = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": found})
+def _plain(status: int, body: bytes, *more: Header) -> tuple[int, list[Header], bytes]:
+    return status, [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more], body
+
+
+async def _send(send: Any, status: int, headers: list[Header], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def nothing_here(scope: Any, receive: Any, send: Any) -> None:
     """What answers an address that belongs to nobody."""
-    await _plain(send, 404, b'{"error":"There is nothing at this address."}', [])
+    await _send(send, *_plain(404, b'{"error":"There is nothing at this address."}'))

@@ -6,14 +6,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from merx.edge.gateway import Gateway
+from merx.edge.gateway import HUNG_UP, Gateway
 from merx.edge.request_log import presentable
 from merx.edge.visit import Visit
 from merx.kernel.spans import OPEN, Span, Tracer
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
 _HOST = re.compile(rb"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::(\d{1,5}))?")
-HUNG_UP = 499
 
 
 class TracedGateway(Gateway):

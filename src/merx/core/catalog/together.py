@@ -20,10 +20,9 @@ _lists: Crowds[None, ProductPage] = Crowds()
 
 async def shown(rt: Runtime, ctx: Ctx, key: ProductId | str) -> ProductDetail | None:
     """What shoppers see of a product, by its id or its slug. The caller has been asked for its right to look."""
-    looking = system(ctx.tenant, "catalog")
 
     async def read(keys: list[Any]) -> Mapping[Any, ProductDetail]:
-        async with rt.db.read(looking) as tx:
+        async with rt.db.read(system(ctx.tenant, "catalog")) as tx:
             return await store.shown_products(tx, keys)
 
     crowds = _by_slug if isinstance(key, str) else _by_id
@@ -32,10 +31,9 @@ async def shown(rt: Runtime, ctx: Ctx, key: ProductId | str) -> ProductDetail | 
 
 async def listed(rt: Runtime, ctx: Ctx, query: ProductQuery) -> ProductPage:
     """The same of a list."""
-    looking = system(ctx.tenant, "catalog")
 
     async def read(_: list[None]) -> Mapping[None, ProductPage]:
-        async with rt.db.read(looking) as tx:
+        async with rt.db.read(system(ctx.tenant, "catalog")) as tx:
             return {None: await store.list_products(tx, query)}
 
     found = await _lists.at(rt.db, (ctx.tenant, query)).ask(None, read)
