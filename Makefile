@@ -9,6 +9,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+# What pip does for a package that is not editable: a start need not wait for it, even where PYTHONDONTWRITEBYTECODE is set.
+COMPILE := $(BIN)/python -m compileall -q src
 
 .PHONY: serve demo test check bench fmt lock install otel
 
@@ -25,6 +27,7 @@ check: .venv/dev.stamp
 	$(BIN)/lint-imports
 
 bench: .venv/dev.stamp
+	@$(COMPILE)
 	$(BIN)/python -m bench
 
 fmt: .venv/dev.stamp
@@ -48,6 +51,7 @@ otel: .venv/runtime.stamp
 .venv/runtime.stamp: requirements.lock pyproject.toml | .venv/bin/python
 	$(PIP) -r requirements.lock
 	$(PIP) --no-deps --no-build-isolation -e .
+	@$(COMPILE)
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock .venv/runtime.stamp
