@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import http.client
 import importlib
 import multiprocessing
@@ -171,6 +172,7 @@ def _serve(
 ) -> None:
     """A worker's whole life: it serves as soon as there is a database."""
     die_with(parent, signal.SIGKILL)
+    gc.disable()  # what is loaded now stays; the server begins to collect when it starts
     if (board := figures.made()) is not None:
         board.take(place)
     if own:

@@ -55,6 +55,7 @@ class Server(uvicorn.Server):
             gc.collect()
             gc.freeze()  # what was loaded stays: no collection between two requests goes through it again
             gc.set_threshold(GARBAGE, 20, 20)
+            gc.enable()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for one in list(self.server_state.connections):
