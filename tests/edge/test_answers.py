@@ -150,15 +150,16 @@ async def test_silence_of_five_seconds_makes_everything_unknown() -> None:
     assert cache.get(ONE, "k") is not None
 
 
-async def test_errors_and_private_answers_are_not_kept() -> None:
+@pytest.mark.parametrize("header", [(b"set-cookie", b"a=b"), (b"link", b"a\r\nset-cookie: b"), (b"link", b"a\nb")])
+async def test_errors_and_private_answers_are_not_kept(header: tuple[bytes, bytes]) -> None:
     cache = known(Clock())
     await put(cache, ONE, "k", b"a", 404)
     assert cache.get(ONE, "k") is None
 
-    async def cookie() -> Answer:
-        return Answer(200, ((b"set-cookie", b"a=b"),), b"x", b"e")
+    async def private() -> Answer:
+        return Answer(200, (header,), b"x", b"e")
 
-    await cache.compute(ONE, "k", cookie)
+    await cache.compute(ONE, "k", private)
     assert cache.get(ONE, "k") is None
 
 

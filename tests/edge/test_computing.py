@@ -247,9 +247,14 @@ def test_a_bug_is_a_500_and_the_connection_goes_on(
     async def breaks(*args: Any) -> Any:
         raise RuntimeError("secret detail")
 
+    async def splits(*args: Any) -> Any:
+        return 200, [(b"x-name", b"one\r\nset-cookie: two")], b""
+
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": KEY}) as client:
-        with monkeypatch.context() as patch:
-            patch.setattr(Front, "read", breaks)
-            broken = client.get(once())
-        assert computed and broken.status_code == 500 and broken.json() == {"error": "internal"}
-        assert client.get(once()).status_code == 200
+        for bug in (breaks, splits):
+            with monkeypatch.context() as patch:
+                patch.setattr(Front, "read", bug)
+                broken = client.get(once())
+            assert computed and broken.status_code == 500 and broken.json() == {"error": "internal"}
+            assert "set-cookie" not in broken.headers and client.get(once()).status_code == 200
+            computed.clear()

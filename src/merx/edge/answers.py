@@ -39,7 +39,10 @@ class Answer(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def keepable(self) -> bool:
-        return self.status == 200 and not any(name == b"set-cookie" for name, _ in self.headers)
+        """Nothing about one person, and nothing that would be more than a header's line."""
+        return self.status == 200 and not any(
+            name == b"set-cookie" or b"\r" in value or b"\n" in value for name, value in self.headers
+        )
 
 
 def etag_of(body: bytes) -> bytes:

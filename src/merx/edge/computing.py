@@ -14,6 +14,7 @@ from typing import Any
 from merx.edge import headers as fixed
 from merx.edge.front import Front
 from merx.edge.gateway import HUNG_UP, SITE_KEY, Gateway
+from merx.edge.headers import Header
 from merx.edge.visit import SCOPE_KEY, Visit
 
 _STATUS = {one.value: b"HTTP/1.1 %d %b\r\n" % (one, one.phrase.encode()) for one in HTTPStatus}
@@ -41,16 +42,22 @@ class Computing:
         gateway.metrics.in_flight += 1
         visit.status = HUNG_UP  # where nothing becomes of it
         try:
-            visit.status, headers, body = await self._front.read(scope, _no_body, visit, self._in_query)
+            return self._told(*await self._front.read(scope, _no_body, visit, self._in_query))
         except Exception as bug:
-            visit.status, headers, body = gateway.broken(visit, bug)
+            return self._told(*gateway.broken(visit, bug))
         finally:
             gateway.metrics.in_flight -= 1
             gateway.finish(visit, "GET", self._path)
+
+    def _told(self, status: int, headers: list[Header], body: bytes) -> bytes:
+        visit = self._visit
         more = visit.rate + visit.extra if visit.extra else visit.rate
         whole = fixed.complete(headers, more, visit.id, visit.https)
         told = b"".join([b"%b: %b\r\n" % one for one in whole])
-        return b"%bdate: %b\r\n%b\r\n%b" % (_STATUS[visit.status], dated(int(time())), told, body)
+        if not told.count(b"\r") == told.count(b"\n") == len(whole):
+            raise ValueError("a header has more than one line")
+        visit.status = status
+        return b"%bdate: %b\r\n%b\r\n%b" % (_STATUS[status], dated(int(time())), told, body)
 
 
 async def _no_body() -> Any:
