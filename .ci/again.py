@@ -10,14 +10,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 MOST, TIMES = 3, 3
-_LAST = Path(".pytest_cache/v/cache/lastfailed")
+NOTES = Path(".pytest_cache/v")
+TESTS_FAILED = 1  # pytest's own word for a run that came to its end, with failures
 
 
-def failed() -> list[str]:
-    """The tests that pytest noted; none where it did not get so far."""
-    return sorted(json.loads(_LAST.read_text())) if _LAST.exists() else []
+def noted(name: str) -> Any:
+    """What pytest left there; None where it did not get so far."""
+    path = NOTES / name
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 def say(text: str) -> None:
@@ -26,9 +29,9 @@ def say(text: str) -> None:
 
 
 def main() -> int:
-    names = failed()
-    if not 0 < len(names) <= MOST:
-        say(f"{len(names)} tests are noted as failed: that is not run again.")
+    names = sorted(noted("cache/lastfailed") or ())
+    if noted("merx/exitstatus") != TESTS_FAILED or not 0 < len(names) <= MOST:
+        say(f"The run was cut short, or too much failed ({len(names)} noted): that is not run again.")
         return 1
     for turn in range(1, TIMES + 1):
         say(f"Once more, alone ({turn} of {TIMES}): {', '.join(names)}")

@@ -56,6 +56,13 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["merx_data_dir"] = str(_run_server())
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Whether the run came to its end is what `.ci/again.py` asks first."""
+    cache = getattr(session.config, "cache", None)
+    if cache is not None and not hasattr(session.config, "workerinput"):
+        cache.set("merx/exitstatus", int(exitstatus))
+
+
 def pytest_unconfigure() -> None:
     _stack.close()
 

@@ -56,7 +56,8 @@ class AccessLog:
         strip = self.strip(
             ctx.tenant, ctx.actor, ctx.actor_id, visit.address, method, path, visit.dialect, visit.status
         )
-        self.add(strip, time.time(), elapsed, visit.number)
+        # Whose log it is may have to be looked up when the client has its answer already and asks for more.
+        self.add(strip, visit.answered or time.time(), elapsed, visit.number)
 
     def strip(
         self,
@@ -81,10 +82,12 @@ class AccessLog:
         return found
 
     def add(self, strip: Strip, moment: float, elapsed: float, number: int) -> None:
-        """One request more: it ended at this moment, in epoch seconds."""
+        """One request more: it was answered at this moment, in epoch seconds."""
         at = strip.at
         if not 0 < len(at) < FULL:
             at = self._begin(strip)
+        elif moment < at[-1]:  # they are packed by their order, and the clock may have been put back
+            moment = at[-1]
         at.append(moment)
         strip.took.append(elapsed)
         strip.numbers.append(number)

@@ -115,7 +115,7 @@ class _Outgoing:
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             visit = self._visit
-            visit.status = message["status"]
+            visit.status, visit.answered = message["status"], time.time()
             more = visit.rate + visit.extra if visit.extra else visit.rate
             message["headers"] = fixed.complete(list(message["headers"]), more, visit.id, visit.https)
         await self._send(message)

@@ -33,6 +33,7 @@ class Visit:
     route = ""
     trace = ""  # its id, where traces are recorded
     status = 0
+    answered = 0.0  # when its answer began, in epoch seconds
     rt: Runtime | None = None
     limiter: Limiter | None = None
     credential: Credential | None = None

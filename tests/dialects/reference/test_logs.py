@@ -386,6 +386,19 @@ async def test_what_cannot_be_written_waits_and_what_is_too_much_is_counted(desk
     assert (total, found[0].kind.path) == (MOST_PACKED + 60_001 - log.dropped, "/last")
 
 
+async def test_requests_stand_in_the_order_they_were_answered_in(desk: Desk) -> None:
+    """Whose log one stands in may have to be looked up first, while the client asks for more; a clock may go back."""
+    ctx, log, second = desk.shop.ctx, AccessLog(desk.shop.rt, Metrics(), APIS), int(time.time()) - 60
+    for path, answered in (("/last", 1.5), ("/same", 0.99), ("/same", 1.01), ("/same", 0.98), ("/first", 0.5)):
+        visit = visit_of(ctx)
+        visit.answered = second + answered
+        log.note(visit, "GET", path, 0.001)
+    await log.close()
+    found, _ = await service.list_entries(desk.shop.rt, ctx)
+    told = [(one.kind.path, int(one.at.timestamp()) - second) for one in found]
+    assert told == [("/last", 1), ("/same", 1), ("/same", 1), ("/same", 0), ("/first", 0)]
+
+
 async def test_a_page_that_was_sent_twice_is_there_once(desk: Desk) -> None:
     pages = packed([seen_at(desk.shop.ctx, time.time(), number=n) for n in range(7)])
     await service.append(desk.shop.rt, pages)
