@@ -15,9 +15,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from merx.core.auth import passwords
 from merx.core.auth import service as auth
 from merx.core.auth.model import SignedIn
 from merx.db import embedded, pool
@@ -36,6 +38,9 @@ PASSWORD = "a-password-for-tests"
 # No test measures speed, and a busy machine stands still for longer than an example may take.
 hypothesis_settings.register_profile("merx", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("merx")
+
+# Thousands of tests open a shop of their own, and what makes a password dear to guess would be a fifth of a run.
+REAL_HASHER, passwords._HASHER = passwords._HASHER, PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 _stack = contextlib.ExitStack()
 _folder: Path | None = None
@@ -129,6 +134,12 @@ def deadlocks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Database, "_end", noted)
     return found
+
+
+@pytest.fixture
+def real_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashed at the cost that a served shop hashes them at."""
+    monkeypatch.setattr(passwords, "_HASHER", REAL_HASHER)
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ async def test_unknown_wrong_foreign_and_switched_off_look_the_same(rt: Runtime,
     assert len(said) == 1
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_an_old_hash_is_renewed_at_sign_in(rt: Runtime, shop: Make, owner: Any) -> None:
     from argon2 import PasswordHasher
 

@@ -177,6 +177,7 @@ def test_garbage_is_no_refresh_token(text: str) -> None:
         rules.refresh_tenant(text)
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_a_password_is_known_by_its_hash_alone() -> None:
     stored = await passwords.hashed("x7!kQ2.p")
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -187,6 +188,7 @@ async def test_a_password_is_known_by_its_hash_alone() -> None:
     assert not passwords.outdated(stored)
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_an_unknown_person_takes_the_same_path(monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[str] = []
     real = passwords._matches
@@ -201,6 +203,7 @@ async def test_an_unknown_person_takes_the_same_path(monkeypatch: pytest.MonkeyP
     assert checked == [passwords._NOBODY] * 2  # each was hashed once, against somebody who does not exist
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_too_many_passwords_at_once_are_busy_and_then_it_recovers() -> None:
     asked = passwords.AT_ONCE + passwords.QUEUE + 5
     answers = await asyncio.gather(*(passwords.hashed(f"password {n}") for n in range(asked)), return_exceptions=True)
