@@ -20,7 +20,7 @@ import httpx
 import jsonschema
 import pytest
 from tests.databases import own_database
-from tests.dialects.site import PASSWORD, Shop, from_elsewhere, runtime, serving
+from tests.dialects.site import PASSWORD, Shop, from_elsewhere, open_shop, runtime, serving
 from tests.web.test_door import signed_in
 from tests.web.visitor import Visitor
 
@@ -440,8 +440,21 @@ def test_the_shown_python_checks_like_we_do() -> None:
     assert not scope["genuine"](NEW, late, BODY)
 
 
-async def test_the_events_carry_what_the_page_says(site: Settings, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+async def alone(dsn: Dsn) -> AsyncIterator[Shop]:
+    """A shop whose work no other process of the run does."""
+    own = await own_database(dsn, "events")
+    with serving(own) as settings:
+        database = await Database.open(own.app, pool_size=2)
+        shop = await open_shop(runtime(settings, database))
+        async with shop.http:
+            yield shop
+        await database.close()
+
+
+async def test_the_events_carry_what_the_page_says(alone: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "SETTLES", timedelta(0))
+    shop = alone
     assert tuple(one.kind for one in telling.EVENTS) == WEBHOOK_KINDS
     product = await shop.product("Lamp", "40.00", stock=4)
     await shop.settings(payment_provider="manual", low_stock_threshold=3)
@@ -458,8 +471,8 @@ async def test_the_events_carry_what_the_page_says(site: Settings, shop: Shop, m
     paid, dropped = made
     spelled = {one: ids.encode("ord", UUID(one)) for one in made}
     root = "/api/platform/orders"
-    plain = httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}", headers=own, timeout=30)
-    async with plain as http:
+    base = f"http://127.0.0.1:{shop.rt.settings.port}"
+    async with httpx.AsyncClient(base_url=base, headers=own, timeout=30) as http:
         steps = [
             (f"{root}/{spelled[paid]}/payments/", {}),
             (f"{root}/{spelled[paid]}/shipments/", {"carrier": "DHL", "tracking_number": "1"}),
