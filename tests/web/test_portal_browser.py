@@ -133,6 +133,7 @@ async def test_a_key_for_trying_is_in_the_code_and_in_this_tab_only(shop: Shop, 
         assert one.faults == []
 
 
+@pytest.mark.timeout(600)
 async def test_the_renderer_has_the_key_and_no_fault(shop: Shop, site: Settings, chromium: Any) -> None:
     base = f"http://localhost:{site.port}"
     async with tab(chromium) as one:
@@ -144,7 +145,7 @@ async def test_the_renderer_has_the_key_and_no_fault(shop: Shop, site: Settings,
             await one.page.goto(f"{base}/docs/{name}/try")
             await one.page.wait_for_function(
                 "() => document.querySelector('rapi-doc').shadowRoot?.textContent.includes('API key applied')",
-                timeout=60_000,
+                timeout=200_000,
             )
         assert one.faults == []
 
