@@ -52,8 +52,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if threading.current_thread() is threading.main_thread():  # elsewhere the process has other things to do, too
-            gc.collect()
-            gc.freeze()  # what was loaded stays: no collection between two requests goes through it again
+            # What was loaded stays: no collection between two requests goes through it again. The little of it that
+            # nobody needs any more is not worth a look at all of it while somebody waits for the start.
+            gc.freeze()
             gc.set_threshold(GARBAGE, 20, 20)
             gc.enable()
 

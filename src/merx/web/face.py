@@ -19,14 +19,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from litestar import Litestar, Request, Response, Router
+from litestar import Litestar, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, LitestarDeprecationWarning
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from merx.core.tenants import service as tenants
-from merx.edge.app import MerxResponse, Plain, Quota, handlers_of
+from merx.edge.app import MerxResponse, Mounted, Plain, Quota, handlers_of
 from merx.edge.client import address_bucket
 from merx.edge.credentials import refuse_repeated
 from merx.edge.errors import HttpError, as_error
@@ -222,7 +222,7 @@ def _litestar(face: Face) -> Litestar:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         app = Plain(
-            [Router(face.prefix, route_handlers=list(face.routes))],
+            [Mounted(face.prefix, route_handlers=list(face.routes))],
             exception_handlers={HTTPException: failed, Exception: failed},
             before_request=before,
             guards=[_admit],
