@@ -53,6 +53,7 @@ class Tab:
         from axe_playwright_python.async_playwright import Axe
 
         page = self.page
+        await page.wait_for_load_state()
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)

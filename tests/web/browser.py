@@ -61,5 +61,6 @@ async def accessible(page: Page) -> None:
 
 async def does_not_overflow(page: Page) -> None:
     """Nothing is wider than the screen."""
+    await page.wait_for_load_state()  # what follows on a click may have begun, and have no content yet
     width, shown = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width <= shown, f"{page.url} is {width} wide on a screen of {shown}"
