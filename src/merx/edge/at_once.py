@@ -21,7 +21,7 @@ from merx.edge.app import Quota
 from merx.edge.computing import Computing, dated
 from merx.edge.credentials import presented
 from merx.edge.front import Front, answer_key, full_headers, matches, short_headers
-from merx.edge.gate import counted
+from merx.edge.gate import counted, know
 from merx.edge.gateway import MAX_IN_FLIGHT, Gateway
 from merx.edge.headers import Header
 from merx.edge.visit import Visit, birth, numbered
@@ -236,12 +236,9 @@ class AtOnce:
         verdict = front.gate.limiter.take(*route.quota)
         if not verdict.allowed:
             return None
-        visit.rt, visit.limiter, visit.dialect = front.gate.rt, front.gate.limiter, front.dialect.name
-        visit.credential, visit.keyed, visit.host_slug = credential, True, route.slug
-        visit.rate, visit.extra = verdict.headers(), route.extra
-        visit.ctx = visit.shop = credential.ctx(
-            now=datetime.now(UTC), source=visit.dialect, request_id=visit.id, address=address
-        )
+        front.begin(visit, route.path)
+        visit.keyed, visit.host_slug, visit.rate = True, route.slug, verdict.headers()
+        know(visit, credential, front.dialect, datetime.now(UTC))
         return Computing(self._gateway, front, visit, route.path, route.query, route.in_query)
 
     def _ended(self, route: _Route, address: str, status: int, number: int, now: float, elapsed: float) -> None:

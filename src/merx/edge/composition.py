@@ -19,6 +19,7 @@ from merx.edge.gate import Authority, Gate
 from merx.edge.limits import Counter, Limiter
 from merx.edge.metrics import CONTENT_TYPE, Metrics
 from merx.edge.openapi import Document, page
+from merx.edge.sending import json_headers, send_whole
 from merx.edge.static import Asset
 from merx.kernel.errors import MerxError
 from merx.runtime import Runtime
@@ -121,9 +122,7 @@ class Ready:
         except (MerxError, TimeoutError, OSError):
             ready, said = False, b"the database can't be reached"
         status, body = (200, b'{"status":"ready"}') if ready else (503, b'{"status":"%b"}' % said)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send_whole(send, status, json_headers(body), body)
 
 
 class MetricsPage:
@@ -133,5 +132,4 @@ class MetricsPage:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = self._metrics.page()
         headers = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send_whole(send, 200, headers, body)

@@ -21,6 +21,7 @@ from litestar.utils import normalize_path
 
 from merx.edge.app import Dialect, MerxRequest, MerxResponse, encode, failure
 from merx.edge.headers import Header
+from merx.edge.sending import json_headers, send_whole
 
 _valid_host = lru_cache(1024)(is_valid_host)
 
@@ -68,9 +69,7 @@ class Direct:
         request = MerxRequest(scope, receive, send)
         answer = await self._answer(*found, request)
         if isinstance(answer, bytes):
-            start = _start(answer)
-            await send({"type": "http.response.start", "status": found[0].handler.status_code, "headers": start})
-            await send({"type": "http.response.body", "body": answer, "more_body": False})
+            await send_whole(send, found[0].handler.status_code, json_headers(answer), answer)
         else:
             await answer(scope, receive, send)
 
@@ -83,7 +82,7 @@ class Direct:
         else:
             answer = await self._answer(*found, MerxRequest(scope, receive, taken))
             if isinstance(answer, bytes):
-                return found[0].handler.status_code, _start(answer), answer
+                return found[0].handler.status_code, json_headers(answer), answer
             await answer(scope, receive, taken)
         return taken.status, taken.headers, taken.body
 
@@ -136,10 +135,6 @@ class Taken:
     @property
     def body(self) -> bytes:
         return b"".join(self._parts)
-
-
-def _start(body: bytes) -> list[Header]:
-    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
 
 
 async def _asked(plan: _Plan, request: MerxRequest, arguments: dict[str, Any]) -> Any:

@@ -23,6 +23,7 @@ from merx.edge.direct import Direct
 from merx.edge.errors import HttpError, allow
 from merx.edge.gate import Gate
 from merx.edge.idempotency import Idempotency
+from merx.edge.sending import send_whole
 from merx.edge.visit import Visit, visit_of
 from merx.kernel.context import Ctx
 from merx.kernel.errors import MerxError, Unauthenticated
@@ -42,10 +43,8 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
-        visit.dialect, visit.rt, visit.limiter = self.dialect.name, self.gate.rt, self.gate.limiter
         path: str = scope["path"]
-        if self.dialect.open and path.startswith(self.dialect.open):
-            visit.extra = fixed.OPEN
+        self.begin(visit, path)
         try:
             if visit.extra and b"origin" in visit.headers:
                 await self._by_origin(visit, path)
@@ -55,6 +54,12 @@ class Front:
         finally:
             if visit.shop is None:
                 await self._place(scope, visit, path)
+
+    def begin(self, visit: Visit, path: str) -> None:
+        """The visit is to this dialect."""
+        visit.dialect, visit.rt, visit.limiter = self.dialect.name, self.gate.rt, self.gate.limiter
+        if self.dialect.open and path.startswith(self.dialect.open):
+            visit.extra = fixed.OPEN
 
     async def _place(self, scope: Any, visit: Visit, path: str) -> None:
         """Whose log a request stands in that was refused for its credential, or before anybody looked at one: the
@@ -92,7 +97,7 @@ class Front:
         if b"content-length" in visit.headers:
             await refuse_too_large(receive, visit.headers[b"content-length"], visit.max_body)
         if from_memory and visit.ctx is not None:
-            return await _send(send, *await self.read(scope, receive, visit, who.in_query))
+            return await send_whole(send, *await self.read(scope, receive, visit, who.in_query))
         keyed = method in ("POST", "PATCH") and b"idempotency-key" in visit.headers and visit.denied is None
         if keyed and self._routed(path, method):
             return await self._idempotency(self.app, scope, receive, send, visit)
@@ -175,7 +180,7 @@ class Front:
         if visit.extra and b"access-control-request-method" in visit.headers:
             found += fixed.preflight(visit.extra, methods, self.dialect.browser_headers)
             visit.extra = ()
-        await _send(send, 204, found, b"")
+        await send_whole(send, 204, found, b"")
 
     def _routed(self, path: str, method: str) -> bool:
         """Whether the address takes the method at all: what it does not is told so, whatever key comes along."""
@@ -227,11 +232,6 @@ async def refuse_too_large(receive: Receive, declared: bytes, bound: int) -> Non
                 if not message.get("more_body", False):
                     break
     raise HttpError(413, "payload_too_large", f"The body is larger than {bound >> 20} MiB.")
-
-
-async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _without_body(send: Send) -> Send:

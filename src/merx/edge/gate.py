@@ -103,8 +103,7 @@ class Gate:
             return False
         if who.in_query and not found.storefront_only:
             return False
-        visit.credential = found
-        visit.ctx = visit.shop = found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
+        know(visit, found, dialect, now)
         return True
 
     async def enter(self, visit: Visit, who: Presented, dialect: Dialect) -> None:
@@ -168,6 +167,12 @@ class Gate:
         visit.rate = verdict.headers()
         if not verdict.allowed:
             raise verdict.refusal()
+
+
+def know(visit: Visit, found: Credential, dialect: Dialect, now: datetime) -> None:
+    """The credential was in memory, and holds: it is the caller's."""
+    visit.credential = found
+    visit.ctx = visit.shop = found.ctx(now=now, source=dialect.name, request_id=visit.id, address=visit.address)
 
 
 def measure(visit: Visit, dialect: Dialect) -> tuple[str, str | None, Quota]:

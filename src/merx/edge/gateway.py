@@ -19,6 +19,7 @@ from merx.edge.client import Hosts, Proxies
 from merx.edge.headers import Header
 from merx.edge.metrics import Metrics
 from merx.edge.request_log import RequestLog
+from merx.edge.sending import json_headers, send_whole
 from merx.edge.visit import SCOPE_KEY, Visit
 
 log = logging.getLogger("merx.edge")
@@ -69,7 +70,7 @@ class Gateway:
         metrics.in_flight += 1
         try:
             if metrics.in_flight > MAX_IN_FLIGHT:
-                await _send(outgoing, *_plain(503, b'{"error":"overloaded"}', (b"retry-after", b"1")))
+                await send_whole(outgoing, *_plain(503, b'{"error":"overloaded"}', (b"retry-after", b"1")))
             else:
                 await self.app_for(path)(scope, receive, outgoing)
         except asyncio.CancelledError:
@@ -78,7 +79,7 @@ class Gateway:
         except Exception as bug:
             answer = self.broken(visit, bug)
             if not visit.status:
-                await _send(outgoing, *answer)
+                await send_whole(outgoing, *answer)
         finally:
             metrics.in_flight -= 1
             self.finish(visit, method, path)
@@ -122,14 +123,9 @@ class _Outgoing:
 
 
 def _plain(status: int, body: bytes, *more: Header) -> tuple[int, list[Header], bytes]:
-    return status, [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more], body
-
-
-async def _send(send: Any, status: int, headers: list[Header], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    return status, [*json_headers(body), *more], body
 
 
 async def nothing_here(scope: Any, receive: Any, send: Any) -> None:
     """What answers an address that belongs to nobody."""
-    await _send(send, *_plain(404, b'{"error":"There is nothing at this address."}'))
+    await send_whole(send, *_plain(404, b'{"error":"There is nothing at this address."}'))

@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, Receive, Send
 from merx.core.idempotency import service
 from merx.core.idempotency.model import Claim, Remembered
 from merx.edge.errors import HttpError
+from merx.edge.sending import send_whole
 from merx.kernel.context import Ctx
 from merx.kernel.errors import Kind
 from merx.kernel.ids import PLATFORM_TENANT
@@ -128,8 +129,7 @@ def _worth_keeping(visit: Visit, messages: list[Any]) -> Remembered | None:
 async def _replay(send: Send, found: Remembered) -> None:
     headers = [(name.encode(), value.encode("latin-1")) for name, value in found.headers.items()]
     headers += [(b"idempotent-replayed", b"true"), (b"content-length", b"%d" % len(found.body))]
-    await send({"type": "http.response.start", "status": found.status, "headers": headers})
-    await send({"type": "http.response.body", "body": found.body, "more_body": False})
+    await send_whole(send, found.status, headers, found.body)
 
 
 async def read_body(receive: Receive, visit: Visit) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from merx.edge.answers import etag_of
+from merx.edge.sending import send_whole
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 """Of vendored files: their folder's name holds their version."""
@@ -28,7 +29,7 @@ class Asset:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] not in ("GET", "HEAD"):
-            return await _finish(send, 405, [(b"allow", b"GET, HEAD")], b"")
+            return await send_whole(send, 405, [(b"allow", b"GET, HEAD")], b"")
         etag = etag_of(self.body)
         headers = [
             (b"etag", etag),
@@ -40,13 +41,13 @@ class Asset:
             headers.append((b"content-security-policy", self.policy.encode()))
         given = dict(scope["headers"])
         if given.get(b"if-none-match") == etag:
-            return await _finish(send, 304, headers, b"")
+            return await send_whole(send, 304, headers, b"")
         body = self.body
         if len(body) > 1400 and b"gzip" in given.get(b"accept-encoding", b"") and _compresses(self.media_type):
             body = _compressed(body)
             headers.append((b"content-encoding", b"gzip"))
         headers += [(b"content-type", self.media_type.encode()), (b"content-length", b"%d" % len(body))]
-        return await _finish(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
+        return await send_whole(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
 
 
 class Folder:
@@ -62,7 +63,7 @@ class Folder:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = self._files.get(scope["path"])
         if path is None:
-            return await _finish(send, 404, [(b"content-type", b"text/plain; charset=utf-8")], b"Not found\n")
+            return await send_whole(send, 404, [(b"content-type", b"text/plain; charset=utf-8")], b"Not found\n")
         return await self._asset(path)(scope, receive, send)
 
     def _asset(self, path: Path) -> Asset:
@@ -85,8 +86,3 @@ def _compressed(body: bytes) -> bytes:
 
 def _compresses(media: str) -> bool:
     return media.startswith(("text/", "application/javascript", "application/json", "image/svg"))
-
-
-async def _finish(send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

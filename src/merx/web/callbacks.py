@@ -14,6 +14,7 @@ from merx.edge.client import address_bucket
 from merx.edge.errors import HttpError
 from merx.edge.idempotency import read_body
 from merx.edge.limits import Limiter
+from merx.edge.sending import json_headers, send_whole
 from merx.edge.visit import visit_of
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx
@@ -52,14 +53,13 @@ class Callbacks:
             status, said = (503 if wrong.kind in _AGAIN else 200), wrong.message
             log.warning("a callback could not be applied", extra={"code": wrong.code, "request_id": visit.id})
         body = b'{"received":%b}' % (b"true" if status == 200 else b"false")
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        headers = json_headers(body)
         if status == 405:
             headers.append((b"allow", b"POST"))
         if retry_after is not None:
             headers.append((b"retry-after", b"%d" % retry_after))
         visit.error = None if status == 200 else HttpError(status, "callback_refused", said)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send_whole(send, status, headers, body)
 
     async def _take(self, scope: Any, receive: Any, visit: Any) -> tuple[int, str]:
         parts = scope["path"].removeprefix(self.prefix).strip("/").split("/")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from litestar.types import ASGIApp
 
 from merx.edge.limits import Limiter
+from merx.edge.sending import send_whole
 from merx.edge.visit import visit_of
 from merx.runtime import Runtime
 from merx.web.face import Face, FaceApp
@@ -49,7 +50,4 @@ def _app_for(apps: Sequence[FaceApp], path: str) -> FaceApp | None:
 
 
 async def _moved(send: Any, to: bytes) -> None:
-    await send(
-        {"type": "http.response.start", "status": 307, "headers": [(b"location", to), (b"content-length", b"0")]}
-    )
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    await send_whole(send, 307, [(b"location", to), (b"content-length", b"0")], b"")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from merx.core.media import service as media
 from merx.core.media.model import SIZES
+from merx.edge.sending import send_whole
 from merx.edge.static import Asset
 from merx.kernel.errors import MerxError
 from merx.kernel.ids import TenantId
@@ -46,5 +47,4 @@ async def _say(send: Any, status: int, text: bytes) -> None:
         (b"content-length", b"%d" % len(text)),
         (b"cache-control", b"no-store"),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await send_whole(send, status, headers, text)

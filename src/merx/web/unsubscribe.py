@@ -14,6 +14,7 @@ from merx.edge.client import address_bucket
 from merx.edge.errors import HttpError
 from merx.edge.idempotency import read_body
 from merx.edge.limits import Limiter
+from merx.edge.sending import send_whole
 from merx.edge.visit import visit_of
 from merx.kernel.errors import MerxError, NotFound
 from merx.runtime import Runtime
@@ -78,5 +79,4 @@ class Unsubscribe:
             headers.append((b"allow", b"GET, HEAD, POST"))
         if retry is not None:
             headers.append((b"retry-after", b"%d" % retry))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+        await send_whole(send, status, headers, b"" if method == "HEAD" else body)

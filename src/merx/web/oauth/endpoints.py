@@ -20,6 +20,7 @@ from merx.edge.credentials import refuse_repeated
 from merx.edge.errors import HttpError, as_error
 from merx.edge.idempotency import read_body
 from merx.edge.limits import Limiter
+from merx.edge.sending import json_headers, send_whole
 from merx.edge.visit import Visit, visit_of
 from merx.kernel.errors import MerxError
 from merx.kernel.ids import TenantId
@@ -67,9 +68,8 @@ class Endpoints:
             error = visit.error = as_error(wrong, visit.id)
             status, body, headers = _refusal(error)
         content = b"" if body is None else encode(body)
-        sent = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content)), *headers]
-        await send({"type": "http.response.start", "status": status, "headers": sent})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+        sent = [*json_headers(content), *headers]
+        await send_whole(send, status, sent, b"" if scope["method"] == "HEAD" else content)
 
     async def _serve(self, scope: Any, receive: Any, visit: Visit) -> tuple[int, Answer, list[Header]]:
         path, method = scope["path"].rstrip("/"), scope["method"]
