@@ -18,6 +18,7 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from tests.databases import superuser
 
 from merx.core.auth import passwords
 from merx.core.auth import service as auth
@@ -108,10 +109,8 @@ def site_rt(site: Settings, database: Database) -> Runtime:
 @pytest.fixture
 async def owner(dsn: Dsn) -> AsyncIterator[Any]:
     """A superuser's connection, for looking behind the curtain: past row-level security, past every grant."""
-    assert dsn.owner is not None
-    conn = await asyncpg.connect(**dsn.owner)
-    yield conn
-    await conn.close()
+    async with superuser(dsn) as conn:
+        yield conn
 
 
 @pytest.fixture

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
+import pytest
 
+from merx.db.database import Database
 from merx.db.dsn import Dsn
 from merx.db.migrate import migrate
 
@@ -34,3 +39,31 @@ async def own_database(dsn: Dsn, prefix: str) -> Dsn:
     finally:
         await conn.close()  # with the lock, for which the others wait without end
     return Dsn(app=dsn.app | {"database": name}, owner=owner)
+
+
+def own_fixtures(prefix: str) -> tuple[Any, Any]:
+    """`dsn, database = own_fixtures("worker")` in a test file or a conftest: what asks for them there has a database of
+    its own."""
+
+    @pytest.fixture(scope="session")
+    async def dsn(dsn: Dsn) -> Dsn:
+        return await own_database(dsn, prefix)
+
+    @pytest.fixture(scope="session")
+    async def database(dsn: Dsn) -> AsyncIterator[Database]:
+        found = await Database.open(dsn.app, pool_size=8)
+        yield found
+        await found.close()
+
+    return dsn, database
+
+
+@contextlib.asynccontextmanager
+async def superuser(dsn: Dsn) -> AsyncIterator[Any]:
+    """A connection for looking behind the curtain: past row-level security, past every grant."""
+    assert dsn.owner is not None
+    conn = await asyncpg.connect(**dsn.owner)
+    try:
+        yield conn
+    finally:
+        await conn.close()

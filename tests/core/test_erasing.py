@@ -4,14 +4,14 @@ left of anybody is in tests/dialects/test_erasing.py."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from tests.conftest import PASSWORD, OpenShop
-from tests.databases import own_database
+from tests.databases import own_fixtures
 from tests.mailroom import post_office
 from tests.mailroom import runtime as mail_runtime
 from tests.selling import Shop, open_shop
@@ -35,7 +35,6 @@ from merx.core.recovery import rules as recovery_rules
 from merx.core.recovery import service as recovery
 from merx.core.recovery.model import DeadLink
 from merx.db.database import Database
-from merx.db.dsn import Dsn
 from merx.kernel.context import ActorKind, Ctx, system
 from merx.kernel.errors import Forbidden, NotFound
 from merx.runtime import Runtime
@@ -45,17 +44,8 @@ Make = Callable[..., Awaitable[OpenShop]]
 EMAIL = "jane@example.com"
 
 
-@pytest.fixture(scope="session")
-async def dsn(dsn: Dsn) -> Dsn:
-    """A database of its own: on the shared one, the worker of any served site would erase first."""
-    return await own_database(dsn, "core_erasing")
-
-
-@pytest.fixture(scope="session")
-async def database(dsn: Dsn) -> AsyncIterator[Database]:
-    found = await Database.open(dsn.app, pool_size=8)
-    yield found
-    await found.close()
+dsn, database = own_fixtures("core_erasing")
+"""A database of its own: on the shared one, the worker of any served site would erase first."""
 
 
 def now(ctx: Ctx, **later: float) -> Ctx:

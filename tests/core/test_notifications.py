@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.databases import own_database
+from tests.databases import own_fixtures
 from tests.mailroom import MailShop, mail_shop, post_office
 
 from merx.core.customers import service as customers
@@ -37,7 +37,6 @@ from merx.core.notifications.model import (
 from merx.core.orders import people
 from merx.core.tenants import directory
 from merx.db.database import Database
-from merx.db.dsn import Dsn
 from merx.kernel import ids, states
 from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Forbidden, Invalid, NotFound, Refused
@@ -46,17 +45,8 @@ from merx.kernel.ids import CustomerId, NotificationId
 MAIL, SMS = Channel.EMAIL, Channel.SMS
 
 
-@pytest.fixture(scope="session")
-async def dsn(dsn: Dsn) -> Dsn:
-    """A database of its own: the workers of other tests would send what waits here."""
-    return await own_database(dsn, "notify")
-
-
-@pytest.fixture(scope="session")
-async def database(dsn: Dsn) -> AsyncIterator[Database]:
-    found = await Database.open(dsn.app, pool_size=8)
-    yield found
-    await found.close()
+dsn, database = own_fixtures("notify")
+"""A database of its own: the workers of other tests would send what waits here."""
 
 
 @pytest.fixture

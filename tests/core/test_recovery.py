@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.conftest import PASSWORD
-from tests.databases import own_database
+from tests.databases import own_fixtures
 from tests.mailroom import QUICK, PostOffice, post_office, runtime
 
 from merx.core.auth import service as auth
@@ -27,7 +27,6 @@ from merx.core.recovery import rules as token_rules
 from merx.core.recovery import service
 from merx.core.recovery.model import PER_ACCOUNT_AND_ADDRESS, Audience, DeadLink
 from merx.db.database import Database
-from merx.db.dsn import Dsn
 from merx.kernel import ids
 from merx.kernel.context import ActorKind, Ctx, system
 from merx.kernel.errors import Invalid, Limited
@@ -38,17 +37,8 @@ from merx.worker.jobs import SECRETS
 WANTED = "another-good-password"
 
 
-@pytest.fixture(scope="session")
-async def dsn(dsn: Dsn) -> Dsn:
-    """A database of its own: letters about staff accounts are the platform's, and all tests have one platform."""
-    return await own_database(dsn, "recovery")
-
-
-@pytest.fixture(scope="session")
-async def database(dsn: Dsn) -> AsyncIterator[Database]:
-    found = await Database.open(dsn.app, pool_size=8)
-    yield found
-    await found.close()
+dsn, database = own_fixtures("recovery")
+"""A database of its own: letters about staff accounts are the platform's, and all tests have one platform."""
 
 
 @pytest.fixture

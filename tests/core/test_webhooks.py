@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests import hooks
-from tests.databases import own_database
+from tests.databases import own_fixtures
 from tests.hooks import HookShop
 
 from merx.core.webhooks import rules, service, store
@@ -27,7 +27,6 @@ from merx.core.webhooks.model import (
     Tried,
 )
 from merx.db.database import Database
-from merx.db.dsn import Dsn
 from merx.kernel import ids, states
 from merx.kernel.context import ActorKind, Ctx
 from merx.kernel.errors import Forbidden, Invalid, NotFound, Refused
@@ -38,17 +37,8 @@ URL = "https://hooks.example.com/merx"
 POLICY = Policy()
 
 
-@pytest.fixture(scope="session")
-async def dsn(dsn: Dsn) -> Dsn:
-    """A database of its own: the workers of other tests would relay and try what waits here."""
-    return await own_database(dsn, "webhooks")
-
-
-@pytest.fixture(scope="session")
-async def database(dsn: Dsn) -> AsyncIterator[Database]:
-    found = await Database.open(dsn.app, pool_size=8)
-    yield found
-    await found.close()
+dsn, database = own_fixtures("webhooks")
+"""A database of its own: the workers of other tests would relay and try what waits here."""
 
 
 @pytest.fixture

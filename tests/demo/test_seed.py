@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
-from tests.databases import own_database
+from tests.databases import own_fixtures
 from tests.selling import FakeProvider, Shop, books_are_right
 
 from merx.core.auth import service as auth
@@ -21,26 +20,14 @@ from merx.core.customers import service as customers
 from merx.core.orders import service as orders
 from merx.core.orders.model import OrderQuery, PaymentStatus, Status
 from merx.core.tenants import store as tenants
-from merx.db.database import Database
-from merx.db.dsn import Dsn
 from merx.demo import seed, shops
 from merx.kernel.context import Ctx, system
 from merx.kernel.errors import Conflict
 from merx.runtime import Runtime
 
-
-@pytest.fixture(scope="session")
-async def dsn(dsn: Dsn) -> Dsn:
-    """A database of its own: the demo's shops have fixed names, and elsewhere another process signs in at them, or is
+dsn, database = own_fixtures("demo")
+"""A database of its own: the demo's shops have fixed names, and elsewhere another process signs in at them, or is
     only about to fill them, while this one counts their rows."""
-    return await own_database(dsn, "demo")
-
-
-@pytest.fixture(scope="session")
-async def database(dsn: Dsn) -> AsyncIterator[Database]:
-    found = await Database.open(dsn.app, pool_size=8)
-    yield found
-    await found.close()
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 import pytest
-from tests.databases import own_database
+from tests.databases import own_database, superuser
 from tests.dialects.site import PASSWORD, from_elsewhere, runtime, serving
 from tests.dialects.test_story import ADDRESS, REFERENCE, Story, fill, opened, uuid
 from tests.dialects.truth import TRUTH
@@ -78,10 +77,8 @@ async def own_rt(own_site: Settings, own_dsn: Dsn) -> AsyncIterator[Runtime]:
 @pytest.fixture
 async def behind(own_dsn: Dsn) -> AsyncIterator[Any]:
     """A superuser, who sees every row."""
-    assert own_dsn.owner is not None
-    conn = await asyncpg.connect(**own_dsn.owner)
-    yield conn
-    await conn.close()
+    async with superuser(own_dsn) as conn:
+        yield conn
 
 
 @pytest.fixture

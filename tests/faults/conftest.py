@@ -3,26 +3,11 @@ the worker of a served application would ask the real provider about it, and the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from tests.databases import own_database
+from tests.databases import own_fixtures
 from tests.faults import till
 
-from merx.db.database import Database
-from merx.db.dsn import Dsn
-
-
-@pytest.fixture(scope="session")
-async def dsn(dsn: Dsn) -> Dsn:
-    return await own_database(dsn, "faults")
-
-
-@pytest.fixture(scope="session")
-async def database(dsn: Dsn) -> AsyncIterator[Database]:
-    found = await Database.open(dsn.app, pool_size=8)
-    yield found
-    await found.close()
+dsn, database = own_fixtures("faults")
 
 
 @pytest.fixture(params=["stripe", "razorpay"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.databases import own_database
+from tests.databases import own_fixtures
 from tests.dialects.site import Shop, open_shop, runtime, serving
 from tests.tracing.collector import Collector, collecting
 
@@ -15,17 +15,7 @@ from merx.db.dsn import Dsn
 from merx.runtime import Runtime
 from merx.settings import Settings
 
-
-@pytest.fixture(scope="session")
-async def dsn(dsn: Dsn) -> Dsn:
-    return await own_database(dsn, "tracing")
-
-
-@pytest.fixture(scope="session")
-async def database(dsn: Dsn) -> AsyncIterator[Database]:
-    found = await Database.open(dsn.app, pool_size=8)
-    yield found
-    await found.close()
+dsn, database = own_fixtures("tracing")
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import pytest
-from tests.databases import own_database
+from tests.databases import own_database, superuser
 
 from merx.db.database import Database
 from merx.db.dsn import Dsn
@@ -27,7 +26,5 @@ async def worker_database(worker_dsn: Dsn) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def worker_owner(worker_dsn: Dsn) -> AsyncIterator[Any]:
-    assert worker_dsn.owner is not None
-    conn = await asyncpg.connect(**worker_dsn.owner)
-    yield conn
-    await conn.close()
+    async with superuser(worker_dsn) as conn:
+        yield conn
